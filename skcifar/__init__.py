@@ -1,0 +1,19 @@
+"""MobileNetV2 image classification as scikit-learn estimators."""
+
+from . import datasets, metrics, plotting
+from ._classifier import MobileNetV2Classifier
+from ._feature_cache import clear_feature_cache
+from ._features import MobileNetV2Features
+from ._normalizer import ImageNormalizer
+from ._version import __version__
+
+__all__ = [
+    "ImageNormalizer",
+    "MobileNetV2Classifier",
+    "MobileNetV2Features",
+    "__version__",
+    "clear_feature_cache",
+    "datasets",
+    "metrics",
+    "plotting",
+]

@@ -1,0 +1,566 @@
+"""MobileNetV2Classifier."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.validation import check_is_fitted
+
+from ._backbone import BACKBONE_CONSTRAINTS, ENGINE_CONSTRAINTS, BackboneMixin
+from ._framework import import_keras
+from ._head import Head, Standardization, softmax
+from ._parameters import check_parameters, instance, integer, option, real, tuple_of
+from ._progress import progress_bar
+from ._schedule import Schedule
+from ._validation import (
+    check_labels,
+    check_weights,
+    encode_labels,
+    unchanged_on_error,
+    warn_outside_range,
+)
+
+_OPTIMIZERS = (
+    *("adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lamb", "lion"),
+    *("muon", "nadam", "rmsprop", "sgd"),
+)
+_CONSTRAINTS = {
+    **BACKBONE_CONSTRAINTS,
+    "hidden_units": tuple_of(integer(1)),
+    "dropout": real(0, 1),
+    "optimizer": option(*_OPTIMIZERS),
+    "learning_rate": real(0, low_open=True),
+    "label_smoothing": real(0, 1),
+    "weight_decay": real(0),
+    "batch_size": integer(1),
+    "epochs": integer(1),
+    "augmentation": option(None, "flip", "flip_translate"),
+    "early_stopping": option(False, True),
+    "validation_fraction": real(0, 1, low_open=True),
+    "n_iter_no_change": integer(1),
+    "class_weight": option(None, "balanced") | instance("a dict", dict),
+    "test_time_augmentation": option(False, True),
+    "warm_start": option(False, True),
+    **ENGINE_CONSTRAINTS,
+    "callbacks": option(None) | instance("a list of Keras callbacks", list, tuple),
+    "random_state": option(None) | integer(0) | instance("a RandomState", np.random.RandomState),
+    "verbose": integer(0),
+}
+
+
+class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
+    """Image classifier: a head of dense layers on the features of a MobileNetV2.
+
+    The network is frozen, so it runs once over each image, not once an epoch, a fold and a grid
+    point; features are kept and shared with clones (see `feature_cache`).
+
+    Parameters
+    ----------
+    weights : {"imagenet", "cifar10"}, path or None, default="imagenet"
+        ``"imagenet"`` is the checkpoint for 224 px of that `alpha`, at every input size;
+        ``"cifar10"`` ships with the package; None is a random network, always the same one;
+        else the path of a Keras weights file.
+    alpha : float, default=None
+        Width multiplier. None is 1.0, or the width of the shipped weights.
+    input_size : "auto" or int, default="auto"
+        Side in pixels of what the network sees, at least 32. ``"auto"`` is 32 for
+        ``weights="cifar10"``, else 96 for images smaller than 96 px and the nearest of 96, 128,
+        160, 192 and 224 for others. Images are resized bilinearly, antialiased when shrinking;
+        the aspect ratio is not kept.
+    image_shape : tuple of (height, width, channels), default=None
+        Shape of the images when `X` is 2-D; None infers square RGB images.
+    pixel_range : "auto" or tuple of (low, high), default="auto"
+        Range of the pixels given, mapped to what the network was trained on. ``"auto"`` takes
+        integers within 0 to 255 for [0, 255], unsigned 16-bit integers beyond it for [0, 65535],
+        bools for [0, 1], floats for the first of [0, 1], [-1, 1] and [0, 255] that holds them,
+        and anything else, with a warning, for (min, max) of `X`.
+    hidden_units : tuple of int, default=(256,)
+        Widths of the fully connected layers between the features and the output layer.
+    dropout : float, default=0.3
+        Share in [0, 1) of the inputs of each dense layer, the output layer too, that is dropped
+        while training.
+    optimizer : str, default="adam"
+        Name of a Keras optimizer.
+    learning_rate : float, default=1e-3
+        Peak step size per mini-batch, followed by a cosine decay to zero over `epochs`.
+    label_smoothing : float, default=0.0
+        In [0, 1): share of the target that is spread over all classes. The loss is categorical
+        cross-entropy.
+    weight_decay : float, default=0.0
+        The optimizer's decoupled decay of the kernels.
+    batch_size : int, default=64
+        Images a training step.
+    epochs : int, default=20
+        Passes over the training images.
+    augmentation : {None, "flip", "flip_translate"}, default=None
+        ``"flip"`` computes the features of each image and of its mirror image, and draws one of
+        them in every epoch; ``"flip_translate"`` adds both shifted by up to an eighth of the side.
+        The network runs two or four times an image instead of once.
+    early_stopping : bool, default=False
+        Whether to hold out a stratified, shuffled part of the training images, to stop when the
+        loss on it has not improved for `n_iter_no_change` epochs, and to restore the weights of
+        the best epoch.
+    validation_fraction : float, default=0.1
+        In (0, 1): share that is held out.
+    n_iter_no_change : int, default=5
+        Epochs without improvement before training stops.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied with `sample_weight`.
+    test_time_augmentation : bool, default=False
+        Whether to average the probabilities of each image and its mirror image.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit for `epochs` more. The classes must be the same.
+    feature_cache : "memory", path or None, default="memory"
+        Where features are kept: in this process (up to 1 GiB), in a folder shared by processes
+        and later runs (up to 10 GiB), or nowhere.
+    engine : {"auto", "tensorflow", "openvino"}, default="auto"
+        What runs the network. ``"auto"`` is OpenVINO on a CPU if it is installed, else TensorFlow.
+    precision : {"float32", "bfloat16"}, default="float32"
+        ``"bfloat16"`` is about half the time where the processor has it.
+    callbacks : list of keras.callbacks.Callback, default=None
+        A deep copy runs in each fit. One that listens to batches makes training slower.
+    random_state : int, RandomState or None, default=None
+        Decides the initial head, the order of the images and the dropout.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    n_classes_ : int
+    n_features_in_ : int
+        ``height * width * channels``.
+    image_shape_ : tuple of three ints
+    pixel_range_ : tuple of two floats
+        What `pixel_range` stood for.
+    engine_ : str
+        What ran the network.
+    history_ : dict of list of float
+        ``loss`` and ``accuracy`` of each epoch; ``val_loss`` and ``val_accuracy`` where there was
+        a validation set.
+    n_iter_ : int
+        Epochs that ran.
+    head_ : scikeras.wrappers.KerasClassifier
+        The head: features in.
+    model_ : keras.Model
+        The whole: images with pixels in `pixel_range_` in, probabilities out.
+    callbacks_ : list of keras.callbacks.Callback
+        The copies that ran.
+
+    See Also
+    --------
+    MobileNetV2Features : The features alone, for other classifiers.
+
+    References
+    ----------
+    Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018.
+
+    Examples
+    --------
+    >>> from skcifar import MobileNetV2Classifier
+    >>> from skcifar.datasets import make_images
+    >>> X, y = make_images(n_samples=60, random_state=0)
+    >>> classifier = MobileNetV2Classifier(weights=None, input_size=32, random_state=0)
+    >>> classifier.fit(X, y).predict_proba(X).shape
+    (60, 3)
+    """
+
+    def __init__(
+        self,
+        *,
+        weights="imagenet",
+        alpha=None,
+        input_size="auto",
+        image_shape=None,
+        pixel_range="auto",
+        hidden_units=(256,),
+        dropout=0.3,
+        optimizer="adam",
+        learning_rate=1e-3,
+        label_smoothing=0.0,
+        weight_decay=0.0,
+        batch_size=64,
+        epochs=20,
+        augmentation=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=5,
+        class_weight=None,
+        test_time_augmentation=False,
+        warm_start=False,
+        feature_cache="memory",
+        engine="auto",
+        precision="float32",
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.weights = weights
+        self.alpha = alpha
+        self.input_size = input_size
+        self.image_shape = image_shape
+        self.pixel_range = pixel_range
+        self.hidden_units = hidden_units
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.label_smoothing = label_smoothing
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.augmentation = augmentation
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.class_weight = class_weight
+        self.test_time_augmentation = test_time_augmentation
+        self.warm_start = warm_start
+        self.feature_cache = feature_cache
+        self.engine = engine
+        self.precision = precision
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Train the head on the features of `X`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+            Images with 1 or 3 channels, or 2-D rows of their pixels.
+        y : array-like of shape (n_samples,)
+            Labels: ints, strings or bools.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the images; those of weight 0 are left out.
+        X_val, y_val : array-like, default=None
+            Validation images and labels, instead of a part of `X`.
+        sample_weight_val : array-like of shape (n_validation_samples,), default=None
+
+        Returns
+        -------
+        self : MobileNetV2Classifier
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is not what is described here. The estimator is then as it
+            was before the call.
+        OSError
+            If the weights of the network are not there and cannot be downloaded.
+        """
+        with unchanged_on_error(self), progress_bar(self.verbose) as progress:
+            self._check_setup()
+            goes_on = self.warm_start and self.__sklearn_is_fitted__()
+            training = self._validate_training(X, y, sample_weight, goes_on=goes_on)
+            validation = self._validate_validation(X_val, y_val, sample_weight_val)
+            if not goes_on:
+                self._start(training.images)
+            training, validation = self._hold_out(training, validation)
+            training = self._weigh(training)
+            self._train_head(training, validation, self._head_schedule(), progress)
+        return self
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train the head for one pass over `X`, at constant `learning_rate`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+        y : array-like of shape (n_samples,)
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever occur; needed at the first call only.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : MobileNetV2Classifier
+        """
+        with unchanged_on_error(self), progress_bar(self.verbose) as progress:
+            self._check_setup()
+            self._check_partial_fit_classes(classes)
+            goes_on = self.__sklearn_is_fitted__()
+            if not goes_on:
+                self._set_classes(np.unique(classes))
+            training = self._validate_batch(X, y, sample_weight, reset=not goes_on)
+            if not goes_on:
+                self._start(training.images)
+            schedule = self._schedule(n_epochs=1, decay=False)
+            self._train_head(self._weigh(training), None, schedule, progress)
+        return self
+
+    def predict_proba(self, X):
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float32
+        """
+        images = self._validate_new_images(X)
+        probabilities = softmax(self._logits(images, self._frozen))
+        if self.test_time_augmentation:
+            mirrored = softmax(self._logits(images, replace(self._frozen, mirrored=True)))
+            probabilities = (probabilities + mirrored) / 2
+        return probabilities
+
+    def decision_function(self, X):
+        """Return the score of each class: what the probabilities are the softmax of.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+            For two classes the score of the second less that of the first.
+        """
+        if self.test_time_augmentation:
+            scores = np.log(np.maximum(self.predict_proba(X), np.finfo(np.float32).tiny))
+        else:
+            scores = self._logits(self._validate_new_images(X), self._frozen)
+        return scores[:, 1] - scores[:, 0] if self.n_classes_ == 2 else scores
+
+    def predict(self, X):
+        """Return the most probable class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    @property
+    def head_(self):
+        from ._training import fitted_head_estimator
+
+        return self._built("head_", lambda: fitted_head_estimator(self._head, self.dropout))
+
+    @property
+    def model_(self):
+        from ._training import build_model
+
+        return self._built(
+            "model_", lambda: build_model(self._frozen, self._head, self.test_time_augmentation)
+        )
+
+    def _check_setup(self):
+        """Raise before any work if a parameter, a library or a processor is not as needed."""
+        check_parameters(self, _CONSTRAINTS)
+        import_keras()
+        self.engine_ = self._extractor().engine
+
+    def _validate_training(self, X, y, sample_weight, *, goes_on):
+        """Return the rows of `fit`, having learned their classes or held them against these."""
+        if goes_on:
+            return self._validate_batch(X, y, sample_weight, reset=False)
+        images, y = self._validate_images(X, y, reset=True)
+        weights = check_weights(sample_weight, images)
+        classes, labels = check_labels(y)
+        self._set_classes(classes)
+        return _Rows(images, labels, weights).without_zero_weights()
+
+    def _validate_batch(self, X, y, sample_weight, *, reset, suffix=""):
+        images, y = self._validate_images(X, y, reset=reset)
+        labels = encode_labels(y, self.classes_, name=f"y{suffix}")
+        weights = check_weights(sample_weight, images, name=f"sample_weight{suffix}")
+        return _Rows(images, labels, weights).without_zero_weights()
+
+    def _validate_validation(self, X_val, y_val, sample_weight_val):
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val belong together: pass both or neither.")
+        if X_val is None:
+            return None
+        return self._validate_batch(X_val, y_val, sample_weight_val, reset=False, suffix="_val")
+
+    def _set_classes(self, classes):
+        self.classes_ = classes
+        self.n_classes_ = len(classes)
+
+    def _check_partial_fit_classes(self, classes):
+        if self.class_weight == "balanced":
+            raise ValueError(
+                'class_weight="balanced" needs all labels at once, which partial_fit does not see. '
+                "Pass a dict: {label: weight}."
+            )
+        if not self.__sklearn_is_fitted__():
+            if classes is None:
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+            check_labels(np.asarray(classes))
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes={np.unique(classes).tolist()} is not what the first call was given: "
+                f"{self.classes_.tolist()}. Fit a new estimator for other classes."
+            )
+
+    def _start(self, images):
+        """Begin anew: draw the seed and choose the network for `images`."""
+        generator = check_random_state(self.random_state)
+        self._seed = int(generator.randint(np.iinfo(np.int32).max))
+        self._frozen = self._frozen_network(images)
+        self.pixel_range_ = self._frozen.pixel_range
+        self._head = None
+        self.history_ = {}
+
+    def _hold_out(self, training, validation):
+        """Return training and validation rows, the latter None if nothing is to be watched."""
+        if validation is not None or not self.early_stopping:
+            return training, validation
+        kept, held_out = train_test_split(
+            np.arange(len(training.labels)),
+            test_size=self.validation_fraction,
+            stratify=training.labels,
+            random_state=self._seed,
+        )
+        return training.take(np.sort(kept)), training.take(np.sort(held_out))
+
+    def _weigh(self, rows):
+        """Return `rows` with the weights of their classes multiplied in."""
+        y = self.classes_[rows.labels]
+        return rows._replace(weights=rows.weights * compute_sample_weight(self.class_weight, y))
+
+    def _schedule(self, *, n_epochs, decay):
+        return Schedule(
+            seed=self._seed,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            first_epoch=self._head.n_epochs if self._head else 0,
+            n_epochs=n_epochs,
+            decay=decay,
+            n_views=len(augmentation_views(self._frozen, self.augmentation)),
+        )
+
+    def _head_schedule(self):
+        return self._schedule(n_epochs=self.epochs, decay=True)
+
+    def _train_head(self, training, validation, schedule, progress):
+        """Extract features, train the head on them, and keep both with the history."""
+        from . import _training
+
+        features = self._training_features(training.images, progress)
+        if self._head is None:
+            self._head = self._initial_head(features, training.weights)
+        standardize = self._head.standardization.apply
+        standardize(features)
+        validation_data = None
+        if validation is not None:
+            held_out = self._extract(self._frozen, validation.images, progress)
+            validation_data = standardize(held_out), validation.labels, validation.weights
+        progress.phase("head", schedule.n_epochs)
+        self.callbacks_ = _training.copy_callbacks(self.callbacks)
+        self._head, history = _training.train_head(
+            self._head,
+            self._head_settings(features.shape[-1]),
+            features,
+            training.labels,
+            training.weights,
+            schedule,
+            validation_data=validation_data,
+            patience=self.n_iter_no_change if self.early_stopping else None,
+            callbacks=[_training.EpochProgress(progress), *self.callbacks_],
+        )
+        self._keep_history(history)
+
+    def _training_features(self, images, progress):
+        """Return the features of each augmented view, of shape (n, n_views, n_features)."""
+        views = augmentation_views(self._frozen, self.augmentation)
+        features = np.empty((len(images), len(views), *self._frozen.feature_shape), np.float32)
+        for number, view in enumerate(views):
+            features[:, number] = self._extract(view, images, progress)
+        return features
+
+    def _extract(self, frozen, images, progress):
+        progress.phase("features", len(images))
+        return self._extractor().extract(frozen, images, progress=progress.advance)
+
+    def _initial_head(self, features, weights):
+        n_rows, n_views, n_features = features.shape
+        standardization = Standardization.of(
+            features.reshape(n_rows * n_views, n_features), np.repeat(weights, n_views)
+        )
+        return Head.initial(standardization, self.hidden_units, self.n_classes_, self._seed)
+
+    def _head_settings(self, n_features):
+        from ._training import HeadSettings
+
+        return HeadSettings(
+            n_features=n_features,
+            hidden_units=self._head.hidden_units,
+            n_classes=self.n_classes_,
+            dropout=self.dropout,
+            optimizer=self.optimizer,
+            label_smoothing=self.label_smoothing,
+            weight_decay=self.weight_decay,
+        )
+
+    def _keep_history(self, history):
+        self.history_ = {
+            name: [*self.history_.get(name, []), *values] for name, values in history.items()
+        }
+        self.n_iter_ = len(self.history_["loss"])
+        self._models = {}
+
+    def _validate_new_images(self, X):
+        check_is_fitted(self)
+        images = self._validate_images(X, reset=False)
+        warn_outside_range(images, self.pixel_range_)
+        return images
+
+    def _logits(self, images, frozen):
+        logits = np.empty((len(images), self.n_classes_), np.float32)
+        for rows, features in self._extractor().iterate(frozen, images):
+            logits[rows] = self._head.logits(features)
+        return logits
+
+    def _built(self, name, build):
+        """Return a Keras object of the fitted state, built when it is first asked for."""
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(f"{type(self).__name__} has no {name} before it is fitted.")
+        if name not in self._models:
+            self._models[name] = build()
+        return self._models[name]
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "_models" in state:
+            state["_models"] = {}
+        return state
+
+    def __sklearn_is_fitted__(self):
+        return getattr(self, "_head", None) is not None
+
+
+class _Rows(NamedTuple):
+    """Images with their labels (indices of classes) and weights."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+
+    def take(self, rows):
+        return _Rows(*(column[rows] for column in self))
+
+    def without_zero_weights(self):
+        return self if self.weights.all() else self.take(self.weights > 0)
+
+
+def augmentation_views(frozen, augmentation):
+    """Return the networks that compute the views of an image which `augmentation` stands for."""
+    if augmentation is None:
+        return [frozen]
+    views = [frozen, replace(frozen, mirrored=True)]
+    if augmentation == "flip_translate":
+        views += [replace(view, translation=number) for number, view in enumerate(views, start=1)]
+    return views

@@ -1,0 +1,163 @@
+"""MobileNetV2Features."""
+
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ._backbone import BACKBONE_CONSTRAINTS, ENGINE_CONSTRAINTS, BackboneMixin
+from ._parameters import check_parameters, integer
+from ._progress import progress_bar
+from ._validation import unchanged_on_error, warn_outside_range
+
+_CONSTRAINTS = {**BACKBONE_CONSTRAINTS, **ENGINE_CONSTRAINTS, "verbose": integer(0)}
+
+
+class MobileNetV2Features(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BackboneMixin, BaseEstimator
+):
+    """Turn images into the features of a frozen MobileNetV2.
+
+    Nothing is trained: `fit` looks at the shape and the range of the pixels only. The network
+    runs once over each image; features are kept and shared with `MobileNetV2Classifier`.
+
+    Parameters
+    ----------
+    weights : {"imagenet", "cifar10"}, path or None, default="imagenet"
+        ``"imagenet"`` is the checkpoint for 224 px of that `alpha`, at every input size;
+        ``"cifar10"`` ships with the package; None is a random network, always the same one;
+        else the path of a Keras weights file.
+    alpha : float, default=None
+        Width multiplier. None is 1.0, or the width of the shipped weights.
+    input_size : "auto" or int, default="auto"
+        Side in pixels of what the network sees, at least 32. ``"auto"`` is 32 for
+        ``weights="cifar10"``, else 96 for images smaller than 96 px and the nearest of 96, 128,
+        160, 192 and 224 for others. Images are resized bilinearly, antialiased when shrinking;
+        the aspect ratio is not kept.
+    image_shape : tuple of (height, width, channels), default=None
+        Shape of the images when `X` is 2-D; None infers square RGB images.
+    pixel_range : "auto" or tuple of (low, high), default="auto"
+        Range of the pixels given, mapped to what the network was trained on. ``"auto"`` takes
+        integers within 0 to 255 for [0, 255], unsigned 16-bit integers beyond it for [0, 65535],
+        bools for [0, 1], floats for the first of [0, 1], [-1, 1] and [0, 255] that holds them,
+        and anything else, with a warning, for (min, max) of `X`.
+    feature_cache : "memory", path or None, default="memory"
+        Where features are kept: in this process (up to 1 GiB), in a folder shared by processes
+        and later runs (up to 10 GiB), or nowhere.
+    engine : {"auto", "tensorflow", "openvino"}, default="auto"
+        What runs the network. ``"auto"`` is OpenVINO on a CPU if it is installed, else TensorFlow.
+    precision : {"float32", "bfloat16"}, default="float32"
+        ``"bfloat16"`` is about half the time where the processor has it.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        ``height * width * channels``.
+    image_shape_ : tuple of three ints
+    pixel_range_ : tuple of two floats
+    engine_ : str
+        What runs the network.
+
+    See Also
+    --------
+    MobileNetV2Classifier : Trains a head on these features.
+
+    References
+    ----------
+    Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skcifar import MobileNetV2Features
+    >>> from skcifar.datasets import make_images
+    >>> X, y = make_images(n_samples=60, random_state=0)
+    >>> features = MobileNetV2Features(weights=None, input_size=32)
+    >>> features.fit_transform(X).shape
+    (60, 1280)
+    """
+
+    def __init__(
+        self,
+        *,
+        weights="imagenet",
+        alpha=None,
+        input_size="auto",
+        image_shape=None,
+        pixel_range="auto",
+        feature_cache="memory",
+        engine="auto",
+        precision="float32",
+        verbose=0,
+    ):
+        self.weights = weights
+        self.alpha = alpha
+        self.input_size = input_size
+        self.image_shape = image_shape
+        self.pixel_range = pixel_range
+        self.feature_cache = feature_cache
+        self.engine = engine
+        self.precision = precision
+        self.verbose = verbose
+
+    def fit(self, X, y=None):
+        """Learn the shape and the range of the pixels, and load the weights.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+            Images with 1 or 3 channels, or 2-D rows of their pixels.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : MobileNetV2Features
+
+        Raises
+        ------
+        ValueError
+            If a parameter or `X` is not what is described here.
+        OSError
+            If the weights are not there and cannot be downloaded.
+        """
+        with unchanged_on_error(self):
+            check_parameters(self, _CONSTRAINTS)
+            images = self._validate_images(X, reset=True)
+            self.engine_ = self._extractor().engine
+            self._frozen = self._frozen_network(images)
+            self.pixel_range_ = self._frozen.pixel_range
+        return self
+
+    def transform(self, X):
+        """Return the features of `X`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out), float32
+            1280 features up to alpha 1.0.
+        """
+        check_is_fitted(self)
+        images = self._validate_images(X, reset=False)
+        warn_outside_range(images, self.pixel_range_)
+        with progress_bar(self.verbose) as progress:
+            progress.phase("features", len(images))
+            return self._extractor().extract(self._frozen, images, progress=progress.advance)
+
+    @property
+    def _n_features_out(self):
+        return self._frozen.network.n_features
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_frozen")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags

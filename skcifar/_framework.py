@@ -1,0 +1,56 @@
+"""Imports Keras and TensorFlow: late, quietly, and only on the backend that skcifar needs."""
+
+import contextlib
+import functools
+import os
+import sys
+import tempfile
+
+
+@functools.cache
+def import_keras():
+    """Import Keras and TensorFlow, and return Keras.
+
+    TensorFlow's native libraries print a dozen lines about the processor to standard error
+    while they load; these are kept back unless the import fails.
+
+    Raises
+    ------
+    ValueError
+        If Keras runs on another backend than TensorFlow.
+    """
+    # Without this the first operation prints about the processor as well.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    with contextlib.nullcontext() if "tensorflow" in sys.modules else _native_errors_held_back():
+        import keras
+
+        backend = keras.config.backend()
+        if backend == "tensorflow":
+            import tensorflow  # noqa: F401 (loaded here so that it loads quietly)
+    if backend != "tensorflow":
+        raise ValueError(
+            f"Keras runs on {backend!r}; skcifar needs TensorFlow. Set the environment variable "
+            "KERAS_BACKEND=tensorflow before Keras is imported."
+        )
+    return keras
+
+
+@contextlib.contextmanager
+def _native_errors_held_back():
+    """Hold back what is written to file descriptor 2; write it after all if the block raises."""
+    try:
+        saved = os.dup(2)
+    except OSError:  # no standard error, nothing to hold back
+        yield
+        return
+    with tempfile.TemporaryFile() as held_back:
+        os.dup2(held_back.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held_back.seek(0)
+            os.write(saved, held_back.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

@@ -1,0 +1,111 @@
+"""The dense layers above the network, as arrays: small, picklable, and without a framework."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+_ROWS_PER_PASS = 4096  # rows converted to float64 at a time
+
+
+@dataclass(frozen=True)
+class Standardization:
+    """Weighted mean and deviation of each feature column.
+
+    A random-weight network puts out features of deviation 4e-12, so no epsilon is added; a
+    column that never varies is divided by 1.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def of(cls, features, weights):
+        """Return the standardisation of `features` (n, d) under row `weights` (n,)."""
+        share = weights / weights.sum()
+        mean = _weighted_sum(features, share, lambda rows: rows)
+        variance = _weighted_sum(features, share, lambda rows: (rows - mean) ** 2)
+        constant = features.max(axis=0) == features.min(axis=0)
+        scale = np.where(constant | (variance == 0), 1.0, np.sqrt(variance))
+        return cls(mean.astype(np.float32), scale.astype(np.float32))
+
+    def apply(self, features):
+        """Standardise `features` in place."""
+        features -= self.mean
+        features /= self.scale
+        return features
+
+
+def _weighted_sum(features, weights, function):
+    total = np.zeros(features.shape[1])
+    for start in range(0, len(features), _ROWS_PER_PASS):
+        part = slice(start, start + _ROWS_PER_PASS)
+        total += weights[part] @ function(features[part].astype(np.float64))
+    return total
+
+
+@dataclass(frozen=True)
+class Head:
+    """Dense layers on standardised features, and what training needs to go on.
+
+    Parameters
+    ----------
+    weights : list of ndarray
+        Kernel and bias of each dense layer, the output layer last.
+    standardization : Standardization
+    optimizer_state : list of ndarray, default=[]
+        The optimizer's variables after the last step; empty if it was not trained.
+    n_epochs : int, default=0
+        Epochs so far: with the seed, all that the randomness of the next epoch depends on.
+    """
+
+    weights: list
+    standardization: Standardization
+    optimizer_state: list = field(default_factory=list)
+    n_epochs: int = 0
+
+    @classmethod
+    def initial(cls, standardization, hidden_units, n_classes, seed):
+        """Return an untrained head: Glorot-uniform kernels and zero biases."""
+        rng = np.random.default_rng([seed, 0])
+        widths = [len(standardization.mean), *hidden_units, n_classes]
+        weights = []
+        for n_in, n_out in pairwise(widths):
+            limit = np.sqrt(6.0 / (n_in + n_out))
+            weights.append(rng.uniform(-limit, limit, (n_in, n_out)).astype(np.float32))
+            weights.append(np.zeros(n_out, np.float32))
+        return cls(weights, standardization)
+
+    @property
+    def hidden_units(self):
+        return tuple(len(bias) for bias in self.weights[1:-1:2])
+
+    @property
+    def n_classes(self):
+        return len(self.weights[-1])
+
+    @cached_property
+    def folded_weights(self):
+        """The same layers for raw features: the standardisation inside the first of them."""
+        kernel, bias, *rest = self.weights
+        mean, scale = self.standardization.mean, self.standardization.scale
+        kernel = kernel.astype(np.float64) / scale.astype(np.float64)[:, None]
+        return [kernel.astype(np.float32), (bias - mean @ kernel).astype(np.float32), *rest]
+
+    def logits(self, features):
+        """Return the scores of raw `features` (n, d) as an array (n, n_classes)."""
+        *hidden, kernel, bias = self.folded_weights
+        for hidden_kernel, hidden_bias in zip(hidden[::2], hidden[1::2], strict=True):
+            features = np.maximum(features @ hidden_kernel + hidden_bias, 0)
+        return features @ kernel + bias
+
+    def trained(self, weights, optimizer_state, n_epochs):
+        """Return the head after training."""
+        return replace(self, weights=weights, optimizer_state=optimizer_state, n_epochs=n_epochs)
+
+
+def softmax(logits):
+    """Return the probabilities of `logits` (n, n_classes), float32."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)

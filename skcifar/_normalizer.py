@@ -1,0 +1,156 @@
+"""ImageNormalizer."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ._backbone import BACKBONE_CONSTRAINTS
+from ._parameters import check_parameters, option
+from ._validation import ImageInputMixin, resolve_pixel_range, unchanged_on_error
+
+_CONSTRAINTS = {
+    "method": option("unit", "symmetric", "standardize"),
+    **{name: BACKBONE_CONSTRAINTS[name] for name in ("pixel_range", "image_shape")},
+}
+_TARGET_RANGES = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
+_IMAGES_PER_PASS = 4096
+
+
+class ImageNormalizer(OneToOneFeatureMixin, TransformerMixin, ImageInputMixin, BaseEstimator):
+    """Map the pixels of images to a common range.
+
+    Parameters
+    ----------
+    method : {"unit", "symmetric", "standardize"}, default="unit"
+        ``"unit"`` maps `pixel_range` to [0, 1]; ``"symmetric"`` to [-1, 1], which is what the
+        ImageNet weights were trained on; ``"standardize"`` subtracts the mean of each colour
+        channel over the images of `fit` and divides by its standard deviation.
+    pixel_range : "auto" or tuple of (low, high), default="auto"
+        Range of the pixels given. ``"auto"`` takes integers within 0 to 255 for [0, 255],
+        unsigned 16-bit integers beyond it for [0, 65535], bools for [0, 1], and floats for the
+        first of [0, 1], [-1, 1] and [0, 255] that holds them.
+    image_shape : tuple of (height, width, channels), default=None
+        Shape of the images when `X` is 2-D; None infers square RGB images.
+
+    Attributes
+    ----------
+    scale_ : ndarray of shape (channels,)
+    offset_ : ndarray of shape (channels,)
+        Images come out as ``X * scale_ + offset_``.
+    pixel_range_ : tuple of two floats
+        What `pixel_range` stood for.
+    image_shape_ : tuple of three ints
+    n_features_in_ : int
+        ``height * width * channels``.
+
+    Examples
+    --------
+    >>> from skcifar import ImageNormalizer
+    >>> from skcifar.datasets import make_images
+    >>> X, y = make_images(n_samples=10, random_state=0)
+    >>> unit = ImageNormalizer().fit_transform(X)
+    >>> unit.shape, str(unit.dtype), bool(unit.max() <= 1)
+    ((10, 32, 32, 3), 'float32', True)
+    """
+
+    def __init__(self, method="unit", *, pixel_range="auto", image_shape=None):
+        self.method = method
+        self.pixel_range = pixel_range
+        self.image_shape = image_shape
+
+    def fit(self, X, y=None):
+        """Learn the range, or the mean and deviation, of the pixels of `X`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+            Images with 1 or 3 channels, or 2-D rows of their pixels.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ImageNormalizer
+
+        Raises
+        ------
+        ValueError
+            If `X` holds no images, or pixels outside an explicit `pixel_range`.
+        """
+        with unchanged_on_error(self):
+            check_parameters(self, _CONSTRAINTS)
+            images = self._validate_images(X, reset=True)
+            self.pixel_range_ = resolve_pixel_range(images, self.pixel_range)
+            self.scale_, self.offset_ = self._affine_map(images)
+        return self
+
+    def _affine_map(self, images):
+        n_channels = images.shape[3]
+        if self.method == "standardize":
+            mean, deviation = _channel_statistics(images)
+            return 1 / deviation, -mean / deviation
+        (low, high), (new_low, new_high) = self.pixel_range_, _TARGET_RANGES[self.method]
+        scale = (new_high - new_low) / (high - low)
+        return np.full(n_channels, scale), np.full(n_channels, new_low - low * scale)
+
+    def transform(self, X):
+        """Return the normalised images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+
+        Returns
+        -------
+        ndarray of the shape of `X`, float32
+        """
+        check_is_fitted(self)
+        images = self._validate_images(X, reset=False)
+        images = images.astype(np.float32)
+        images *= self.scale_.astype(np.float32)
+        images += self.offset_.astype(np.float32)
+        return _like_input(images, X)
+
+    def inverse_transform(self, X):
+        """Return images in the range that `fit` saw.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+            Normalised images.
+
+        Returns
+        -------
+        ndarray of the shape of `X`, float32
+        """
+        check_is_fitted(self)
+        images = self._validate_images(X, reset=False)
+        images = images.astype(np.float32)
+        images -= self.offset_.astype(np.float32)
+        images /= self.scale_.astype(np.float32)
+        return _like_input(images, X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _like_input(images, X):
+    """Return `images` in the shape of `X`: rows stay rows."""
+    return images if np.ndim(X) == 4 else images.reshape(len(images), -1)
+
+
+def _channel_statistics(images):
+    """Return the mean and the deviation of each channel; a constant channel has deviation 1."""
+    count = images[..., 0].size
+    mean = _channel_sum(images, lambda pixels: pixels) / count
+    variance = _channel_sum(images, lambda pixels: (pixels - mean) ** 2) / count
+    return mean, np.where(variance > 0, np.sqrt(variance), 1.0)
+
+
+def _channel_sum(images, function):
+    return sum(
+        function(images[start : start + _IMAGES_PER_PASS].astype(np.float64)).sum(axis=(0, 1, 2))
+        for start in range(0, len(images), _IMAGES_PER_PASS)
+    )

@@ -1,0 +1,93 @@
+"""What a constructor parameter may be, and one wording for the error when it is not."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A condition on a parameter, with the words that complete "must be ..."."""
+
+    words: str
+    holds: Callable[[object], bool]
+
+    def __or__(self, other):
+        return Constraint(
+            f"{self.words} or {other.words}",
+            lambda value: self.holds(value) or other.holds(value),
+        )
+
+
+def integer(low):
+    """Return the constraint "an int of at least `low`"; a bool is no int."""
+    return Constraint(
+        f"an int of at least {low}",
+        lambda value: isinstance(value, Integral) and not isinstance(value, bool) and value >= low,
+    )
+
+
+def real(low, high=math.inf, *, low_open=False):
+    """Return the constraint "a number in [low, high)", open below if `low_open`."""
+    return Constraint(
+        f"a number in {'(' if low_open else '['}{low}, {high})",
+        lambda value: (
+            _is_real(value) and (low < value if low_open else low <= value) and value < high
+        ),
+    )
+
+
+def option(*values):
+    """Return the constraint that a parameter is one of a few strings, bools or None."""
+    words = " or ".join(repr(value) for value in values)
+    return Constraint(words, lambda value: any(value is v or _same(value, v) for v in values))
+
+
+def satisfying(words, holds):
+    """Return a constraint of your own."""
+    return Constraint(words, holds)
+
+
+def tuple_of(constraint):
+    """Return the constraint "a tuple of ..."; a list does as well."""
+    return Constraint(
+        f"a tuple, each element {constraint.words}",
+        lambda value: isinstance(value, (tuple, list)) and all(map(constraint.holds, value)),
+    )
+
+
+def instance(words, *types):
+    """Return the constraint that a parameter is an instance of `types`."""
+    return Constraint(words, lambda value: isinstance(value, types))
+
+
+def check_parameters(estimator, constraints):
+    """Raise if a constructor parameter of `estimator` is not what `constraints` allow.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+    constraints : dict of str to Constraint
+        In the order of the constructor.
+
+    Raises
+    ------
+    ValueError
+        Names the parameter, the estimator, what is allowed and what was given.
+    """
+    for name, constraint in constraints.items():
+        value = getattr(estimator, name)
+        if not constraint.holds(value):
+            raise ValueError(
+                f"The {name!r} parameter of {type(estimator).__name__} must be "
+                f"{constraint.words}. Got {value!r} instead."
+            )
+
+
+def _is_real(value):
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _same(value, other):
+    return isinstance(value, str) and value == other

@@ -1,0 +1,106 @@
+"""What an epoch does, decided before it runs: order of the rows, weights, step sizes.
+
+Everything random in an epoch derives from (seed, epoch), so that the state of a fit is one
+seed and one counter: it is reproducible and resumable, and no global state is touched.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+# Streams of random numbers that derive from one seed. Stream 0 is the initial head.
+_ORDER, _DROPOUT = 1, 2
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training rows, in batches of one shape.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_batches, batch_size), int32
+        Which row stands where; the last batch is padded.
+    weights : ndarray of shape (n_batches, batch_size), float32
+        Their weights; 0 for padding.
+    sizes : ndarray of shape (n_batches,), float32
+        Rows in each batch without padding.
+    learning_rates : ndarray of shape (n_batches,), float32
+    dropout_seed : int
+    """
+
+    rows: np.ndarray
+    weights: np.ndarray
+    sizes: np.ndarray
+    learning_rates: np.ndarray
+    dropout_seed: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Plans the epochs of one phase of a fit.
+
+    Parameters
+    ----------
+    seed : int
+    batch_size : int
+    learning_rate : float
+        Peak step size.
+    first_epoch, n_epochs : int
+        Epochs planned: `first_epoch` to ``first_epoch + n_epochs - 1``.
+    decay : bool, default=True
+        Cosine decay from the peak to zero over `n_epochs`; else the rate stays.
+    warmup : float, default=0.0
+        Epochs in which the rate grows linearly from zero to the peak.
+    n_views : int, default=1
+        Augmented views of each image; every epoch draws one for each.
+    """
+
+    seed: int
+    batch_size: int
+    learning_rate: float
+    first_epoch: int
+    n_epochs: int
+    decay: bool = True
+    warmup: float = 0.0
+    n_views: int = 1
+
+    def plan(self, epoch, weights):
+        """Return the `Epoch` number `epoch` over rows with `weights` of shape (n,).
+
+        Row numbers run over the views of the images: view ``v`` of image ``i`` is row
+        ``i * n_views + v``.
+        """
+        n_rows = len(weights)
+        rng = np.random.default_rng([self.seed, _ORDER, epoch])
+        order = rng.permutation(n_rows)
+        if self.n_views > 1:
+            views = rng.integers(self.n_views, size=n_rows)
+        else:
+            views = np.zeros(n_rows, np.int64)
+        batch_size = min(self.batch_size, n_rows)
+        n_batches = -(-n_rows // batch_size)
+        in_batches = partial(_in_batches, shape=(n_batches, batch_size))
+        return Epoch(
+            rows=in_batches(order * self.n_views + views, np.int32),
+            weights=in_batches((weights / weights.mean())[order], np.float32),
+            sizes=in_batches(np.ones(n_rows), np.float32).sum(axis=1),
+            learning_rates=self._learning_rates(epoch, n_batches),
+            dropout_seed=int(np.random.default_rng([self.seed, _DROPOUT, epoch]).integers(2**31)),
+        )
+
+    def _learning_rates(self, epoch, n_batches):
+        if not self.decay:
+            return np.full(n_batches, self.learning_rate, np.float32)
+        elapsed = epoch - self.first_epoch + np.arange(n_batches) / n_batches
+        progress = np.clip((elapsed - self.warmup) / (self.n_epochs - self.warmup), 0, 1)
+        rates = self.learning_rate * (1 + np.cos(np.pi * progress)) / 2
+        if self.warmup:
+            rates *= np.minimum(1, (elapsed + 1 / n_batches) / self.warmup)
+        return rates.astype(np.float32)
+
+
+def _in_batches(values, dtype, shape):
+    batches = np.zeros(shape, dtype)
+    batches.flat[: len(values)] = values
+    return batches

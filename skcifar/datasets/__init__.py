@@ -1,0 +1,8 @@
+"""Images to learn from: CIFAR-10, handwritten digits, your own folder, synthetic ones."""
+
+from ._cifar10 import fetch_cifar10
+from ._digits import load_digits_rgb
+from ._folder import load_image_folder
+from ._synthetic import make_images
+
+__all__ = ["fetch_cifar10", "load_digits_rgb", "load_image_folder", "make_images"]

@@ -1,0 +1,338 @@
+"""GradCAMDisplay: where in an image the decision for a class came from."""
+
+from contextlib import contextmanager
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
+
+from ._common import (
+    drawn_name,
+    fitted_steps,
+    listing,
+    name_classes,
+    to_pictures,
+    transform_before_last,
+)
+from ._drawing import fit_titles, merge_style, picture_grid, show_picture
+
+_BATCH_SIZE = 32
+
+
+class GradCAMDisplay:
+    """Images with a heat map of what spoke for a class (Grad-CAM).
+
+    The map is the positive part of the feature maps of the last convolution, each weighted with
+    the mean gradient of the class's score (before softmax) with respect to it. It is drawn over
+    the image: cold regions are darkened, hot ones shine, and a line surrounds what is above half
+    of the maximum. Where the last feature map has one cell only, as that of small images has, the
+    last one with more is taken: a heat map can be no finer than its layer.
+
+    It is recommended to use `from_estimator`.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width, 3)
+        Pictures as matplotlib shows them: ``uint8``, or floats in [0, 1].
+    heatmaps : ndarray of shape (n_samples, height, width)
+        Heat in [0, 1].
+    targets : array-like of shape (n_samples,)
+        The class that each map is about.
+    y_proba : ndarray of shape (n_samples,), default=None
+        Probability of that class.
+    class_names : dict, default=None
+        The name drawn for each class; None draws the class itself.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes, of shape (n_samples,)
+        One for each image.
+    figure_ : matplotlib Figure
+        Figure that contains them.
+    heat_images_ : list of matplotlib AxesImage
+        The heat maps drawn.
+
+    References
+    ----------
+    Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
+    Localization", ICCV 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcifar.plotting import GradCAMDisplay
+    >>> image, heat = np.zeros((32, 32, 3)), np.eye(32)
+    >>> display = GradCAMDisplay([image], [heat], ["cat"], y_proba=[0.9]).plot()
+    >>> display.axes_[0].get_title()
+    'cat 0.90'
+    """
+
+    def __init__(self, images, heatmaps, targets, *, y_proba=None, class_names=None):
+        self.images = images
+        self.heatmaps = heatmaps
+        self.targets = targets
+        self.y_proba = y_proba
+        self.class_names = class_names
+
+    @classmethod
+    def from_estimator(
+        cls, classifier, X, *, target=None, n_images=10, class_names=None, **plot_keywords
+    ):
+        """Compute the maps of images and draw them.
+
+        Parameters
+        ----------
+        classifier : estimator
+            A fitted `MobileNetV2Classifier`, or a Pipeline that ends in one; any classifier does
+            whose ``model_`` is a Keras model of images, with a column for each of ``classes_``.
+        X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_pixels)
+            Images as `classifier` takes them.
+        target : class, or array-like of shape (n_samples,), default=None
+            The class that the maps are about; None is the one predicted for each image.
+        n_images : int, default=10
+            How many of the images, from the first on.
+        class_names : array-like of str, or dict, default=None
+            Names to draw: by position for integer classes 0, 1, ..., else in sorted order of the
+            classes, or by class.
+        **plot_keywords : dict
+            Keywords of `plot`.
+
+        Returns
+        -------
+        GradCAMDisplay
+
+        Raises
+        ------
+        ValueError
+            If the classifier has no Keras model or the model no convolution, or if `target` is
+            not one of its classes.
+        """
+        check_scalar(n_images, "n_images", Integral, min_val=1)
+        model = _model_of(classifier)
+        columns = None
+        if target is not None:
+            columns = _columns_of(target, X, classifier.classes_)[:n_images]
+        X = X[:n_images]
+        pictures = to_pictures(X, source=classifier)
+        pixels = np.asarray(transform_before_last(classifier, X), dtype=np.float32)
+        pixels = pixels.reshape(-1, *model.input_shape[1:])
+        columns, y_proba, heatmaps = _grad_cam(model, pixels, columns)
+        names = name_classes(classifier.classes_, class_names=class_names)
+        targets = classifier.classes_[columns]
+        display = cls(pictures, heatmaps, targets, y_proba=y_proba, class_names=names)
+        return display.plot(**plot_keywords)
+
+    def plot(self, ax=None, *, heat_kw=None):
+        """Draw the grid.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, or array-like of Axes, default=None
+            Where to draw; a single one is divided, None makes a new figure.
+        heat_kw : dict, default=None
+            Keywords of ``Axes.imshow`` for the heat maps, such as ``cmap``.
+
+        Returns
+        -------
+        GradCAMDisplay
+            The display itself.
+        """
+        height, width = np.shape(self.images[0])[:2]
+        self.axes_ = picture_grid(ax, len(self.images), aspect=height / width)
+        self.figure_ = self.axes_[0].figure
+        self.heat_images_ = []
+        for i, cell in enumerate(self.axes_):
+            show_picture(cell, self.images[i], self._title(i))
+            self.heat_images_.append(_show_heat(cell, self.heatmaps[i], heat_kw))
+        fit_titles(self.axes_)
+        return self
+
+    def _title(self, i):
+        probability = "" if self.y_proba is None else f" {self.y_proba[i]:.2f}"
+        return drawn_name(self.targets[i], self.class_names) + probability
+
+
+def _show_heat(ax, heat, heat_kw):
+    from matplotlib.image import AxesImage
+
+    # From black to bright yellow: in grey too, what is cold darkens and what is hot shines.
+    defaults = {"cmap": "inferno", "vmin": 0, "vmax": 1, "alpha": 0.5, "interpolation": "bilinear"}
+    if heat.min() < 0.5 < heat.max():
+        for color, width in (("black", 2.5), ("white", 1)):
+            ax.contour(heat, levels=[0.5], colors=color, linewidths=width)
+    return ax.imshow(heat, **merge_style(AxesImage, defaults, heat_kw))
+
+
+def _model_of(classifier):
+    model = getattr(fitted_steps(classifier)[-1], "model_", None)
+    if not hasattr(model, "layers"):
+        raise ValueError(
+            f"{type(classifier).__name__} has no Keras model in model_; GradCAMDisplay looks into "
+            "one. Pass a fitted MobileNetV2Classifier, or a Pipeline that ends in one."
+        )
+    return model
+
+
+def _columns_of(target, X, classes):
+    """Return the column of the class of interest of each image."""
+    target = np.full(len(X), target) if np.ndim(target) == 0 else column_or_1d(target)
+    check_consistent_length(X, target)
+    known = np.isin(target, classes)
+    if not known.all():
+        raise ValueError(
+            f"target holds {target[~known][0]!r}, which is not a class of the classifier. Pass one "
+            f"of {listing(classes)}, or one for each image, or None for those predicted."
+        )
+    return np.searchsorted(classes, target)
+
+
+# ---- Grad-CAM: pixels and a Keras model in, arrays out ----
+
+
+def _grad_cam(model, pixels, columns=None):
+    """Return (column explained, its probability, heat map in [0, 1]) of each image."""
+    starts = range(0, len(pixels), _BATCH_SIZE)
+    batches = [slice(start, start + _BATCH_SIZE) for start in starts]
+    parts = [_explain(model, pixels[b], None if columns is None else columns[b]) for b in batches]
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+
+def _explain(model, pixels, columns):
+    import tensorflow as tf
+
+    path, softmax = _last_feature_map(model), _softmax_layer(model)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        with _recorded([*path, softmax], tape, watched=path[-1]) as calls:
+            probabilities = model(tf.constant(pixels), training=False)
+        if columns is None:
+            columns = np.argmax(probabilities, axis=1)
+        scores = _scores(softmax, calls[softmax], probabilities)
+        score = tf.reduce_sum(tf.gather(scores, columns, batch_dims=1))
+    maps = [output for _, output in calls[path[-1]]]
+    heat = _heat(maps, tape.gradient(score, maps), _mirrored(path, calls, pixels))
+    probability = np.take_along_axis(np.asarray(probabilities), columns[:, None], axis=1)[:, 0]
+    return columns, probability, _normalize(tf.image.resize(heat[..., None], pixels.shape[1:3]))
+
+
+def _last_feature_map(model):
+    """Return the layer whose map is read, after the nested models that it lies in."""
+    paths = list(_paths_from_the_end(model))
+    if not any(_is_convolution(path[-1]) for path in paths):
+        raise ValueError(
+            f"The Keras model {model.name!r} has no convolution; Grad-CAM reads its last feature "
+            "map. Pass a classifier with a convolutional network, such as MobileNetV2Classifier."
+        )
+    return next(path for path in paths if _is_map(path[-1]))
+
+
+def _paths_from_the_end(model):
+    for layer in reversed(model.layers):
+        if hasattr(layer, "layers"):
+            yield from ([layer, *path] for path in _paths_from_the_end(layer))
+        else:
+            yield [layer]
+
+
+def _is_convolution(layer):
+    from keras.layers import Conv2D, DepthwiseConv2D, SeparableConv2D
+
+    return isinstance(layer, Conv2D | DepthwiseConv2D | SeparableConv2D)
+
+
+def _is_map(layer):
+    """Tell whether a layer puts out images of more than one cell."""
+    shape = getattr(getattr(layer, "output", None), "shape", ())
+    return len(shape) == 4 and shape[1:3] != (1, 1)
+
+
+def _softmax_layer(model):
+    """Return the last layer that makes probabilities of scores, or None."""
+    from keras.activations import softmax
+    from keras.layers import Softmax
+
+    layers = (path[-1] for path in _paths_from_the_end(model))
+    return next(
+        (
+            layer
+            for layer in layers
+            if isinstance(layer, Softmax) or getattr(layer, "activation", None) is softmax
+        ),
+        None,
+    )
+
+
+@contextmanager
+def _recorded(layers, tape, watched):
+    """Record (input, output) of each call of `layers`, and watch the outputs of one of them.
+
+    The layers of a nested model cannot be reached from the outer one. A model that runs eagerly
+    calls each of them, however it is nested and shared, so that it is enough to listen.
+    """
+    calls = {layer: [] for layer in layers if layer is not None}
+    try:
+        for layer, record in calls.items():
+            layer.call = _listen(layer.call, record, tape if layer is watched else None)
+        yield calls
+    finally:
+        for layer in calls:
+            vars(layer).pop("call", None)
+
+
+def _listen(call, record, tape):
+    def recording_call(inputs, *args, **kwargs):
+        output = call(inputs, *args, **kwargs)
+        if tape is not None:
+            tape.watch(output)
+        record.append((inputs, output))
+        return output
+
+    return recording_call
+
+
+def _scores(softmax, calls, probabilities):
+    """Return the scores before softmax, averaged over the branches of a mirrored model."""
+    import tensorflow as tf
+    from keras.layers import Dense
+
+    if softmax is None:
+        return tf.math.log(probabilities)
+    inputs = tf.reduce_mean([inputs for inputs, _ in calls], axis=0)
+    if not isinstance(softmax, Dense):
+        return inputs
+    return inputs @ softmax.kernel + (softmax.bias if softmax.use_bias else 0)
+
+
+def _mirrored(path, calls, pixels):
+    """Tell for each call of the network whether it saw the images mirrored.
+
+    The model that was called as often as the layer got the images, or their mirror images: if
+    bright sides have changed, they are mirrored.
+    """
+    n_calls = len(calls[path[-1]])
+    seen = next(calls[layer] for layer in path if len(calls[layer]) == n_calls)
+    if n_calls == 1:
+        return [False]
+    return [np.sum(_tilt(inputs) * _tilt(pixels)) < 0 for inputs, _ in seen]
+
+
+def _tilt(images):
+    """Return by how much the right half of each image is brighter than the left half."""
+    images = np.asarray(images, dtype=np.float64)
+    half = images.shape[2] // 2
+    return images[:, :, -half:].mean(axis=(1, 2, 3)) - images[:, :, :half].mean(axis=(1, 2, 3))
+
+
+def _heat(maps, gradients, mirrored):
+    """Return the mean over the calls of the Grad-CAM (equations 1 and 2 of the paper)."""
+    parts = []
+    for feature_map, gradient, is_mirrored in zip(maps, gradients, mirrored, strict=True):
+        weights = np.asarray(gradient).mean(axis=(1, 2), keepdims=True)
+        heat = np.maximum((weights * np.asarray(feature_map)).sum(axis=-1), 0)
+        parts.append(heat[:, :, ::-1] if is_mirrored else heat)
+    return np.mean(parts, axis=0)
+
+
+def _normalize(heat):
+    heat = np.asarray(heat)[..., 0]
+    peaks = heat.max(axis=(1, 2), keepdims=True)
+    return heat / np.where(peaks > 0, peaks, 1)
