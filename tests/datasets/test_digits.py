@@ -30,7 +30,7 @@ def test_images_shrunk_again_are_the_digits_of_scikit_learn():
     assert np.corrcoef(images.ravel(), expected.ravel())[0, 1] > 0.97
 
 
-def test_return_X_y_gives_images_and_target():
+def test_images_and_target_alone():
     X, y = load_digits_rgb(return_X_y=True)
     digits = load_digits_rgb()
     np.testing.assert_array_equal(X, digits.images)
