@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._backbone import BACKBONE_CONSTRAINTS, ENGINE_CONSTRAINTS, BackboneMixin
 from ._framework import import_keras
 from ._head import Head, Standardization, softmax
+from ._mobilenet_v2 import N_BLOCKS, STEM, first_unfrozen_unit
 from ._parameters import check_parameters, instance, integer, option, real, tuple_of
 from ._progress import progress_bar
 from ._schedule import Schedule
@@ -39,6 +40,9 @@ _CONSTRAINTS = {
     "batch_size": integer(1),
     "epochs": integer(1),
     "augmentation": option(None, "flip", "flip_translate"),
+    "fine_tune_epochs": integer(0),
+    "fine_tune_blocks": option("all") | integer(0, N_BLOCKS),
+    "fine_tune_learning_rate": real(0, low_open=True),
     "early_stopping": option(False, True),
     "validation_fraction": real(0, 1, low_open=True),
     "n_iter_no_change": integer(1),
@@ -99,11 +103,20 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
     augmentation : {None, "flip", "flip_translate"}, default=None
         ``"flip"`` computes the features of each image and of its mirror image, and draws one of
         them in every epoch; ``"flip_translate"`` adds both shifted by up to an eighth of the side.
-        The network runs two or four times an image instead of once.
+        The network runs two or four times an image instead of once; with
+        ``fine_tune_blocks="all"``, images are changed anew in every epoch of fine-tuning.
+    fine_tune_epochs : int, default=0
+        Epochs of a second phase, after those of the head: the top of the network is unfrozen and
+        trained with the head. What stays frozen runs once an image and view.
+    fine_tune_blocks : int or "all", default=4
+        How many of the 17 inverted residual blocks are unfrozen, counted from the top, together
+        with the last convolution. ``"all"`` is the whole network.
+    fine_tune_learning_rate : float, default=1e-4
+        Peak step size of that phase, with a warm-up and a cosine decay to zero.
     early_stopping : bool, default=False
         Whether to hold out a stratified, shuffled part of the training images, to stop when the
         loss on it has not improved for `n_iter_no_change` epochs, and to restore the weights of
-        the best epoch.
+        the best epoch of both phases.
     validation_fraction : float, default=0.1
         In (0, 1): share that is held out.
     n_iter_no_change : int, default=5
@@ -140,10 +153,12 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
     engine_ : str
         What ran the network.
     history_ : dict of list of float
-        ``loss`` and ``accuracy`` of each epoch; ``val_loss`` and ``val_accuracy`` where there was
-        a validation set.
+        ``loss`` and ``accuracy`` of each epoch of both phases; ``val_loss`` and ``val_accuracy``
+        where there was a validation set.
+    fine_tune_start_ : int or None
+        Index in `history_` of the first epoch of fine-tuning; None if there was none.
     n_iter_ : int
-        Epochs that ran.
+        Epochs that ran, of both phases.
     head_ : scikeras.wrappers.KerasClassifier
         The head: features in.
     model_ : keras.Model
@@ -186,6 +201,9 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
         batch_size=64,
         epochs=20,
         augmentation=None,
+        fine_tune_epochs=0,
+        fine_tune_blocks=4,
+        fine_tune_learning_rate=1e-4,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=5,
@@ -213,6 +231,9 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
         self.batch_size = batch_size
         self.epochs = epochs
         self.augmentation = augmentation
+        self.fine_tune_epochs = fine_tune_epochs
+        self.fine_tune_blocks = fine_tune_blocks
+        self.fine_tune_learning_rate = fine_tune_learning_rate
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -262,7 +283,11 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
                 self._start(training.images)
             training, validation = self._hold_out(training, validation)
             training = self._weigh(training)
-            self._train_head(training, validation, self._head_schedule(), progress)
+            best = self._watch_validation()
+            self._train_head(training, validation, self._head_schedule(), progress, best)
+            self.fine_tune_start_ = self.n_iter_ if self.fine_tune_epochs else None
+            if self.fine_tune_epochs:
+                self._fine_tune(training, validation, progress, best)
         return self
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -289,7 +314,7 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
             training = self._validate_batch(X, y, sample_weight, reset=not goes_on)
             if not goes_on:
                 self._start(training.images)
-            schedule = self._schedule(n_epochs=1, decay=False)
+            schedule = self._schedule(self.learning_rate, 1, decay=False)
             self._train_head(self._weigh(training), None, schedule, progress)
         return self
 
@@ -340,7 +365,8 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples,)
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
 
     @property
     def head_(self):
@@ -431,21 +457,27 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
         y = self.classes_[rows.labels]
         return rows._replace(weights=rows.weights * compute_sample_weight(self.class_weight, y))
 
-    def _schedule(self, *, n_epochs, decay):
+    def _schedule(self, learning_rate, n_epochs, **options):
+        options.setdefault("n_views", len(augmentation_views(self._frozen, self.augmentation)))
         return Schedule(
             seed=self._seed,
             batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
+            learning_rate=learning_rate,
             first_epoch=self._head.n_epochs if self._head else 0,
             n_epochs=n_epochs,
-            decay=decay,
-            n_views=len(augmentation_views(self._frozen, self.augmentation)),
+            **options,
         )
 
     def _head_schedule(self):
-        return self._schedule(n_epochs=self.epochs, decay=True)
+        return self._schedule(self.learning_rate, self.epochs)
 
-    def _train_head(self, training, validation, schedule, progress):
+    def _watch_validation(self):
+        """Return the callback that stops both phases early, or None."""
+        from ._training import BestWeights
+
+        return BestWeights(self.n_iter_no_change) if self.early_stopping else None
+
+    def _train_head(self, training, validation, schedule, progress, best=None):
         """Extract features, train the head on them, and keep both with the history."""
         from . import _training
 
@@ -468,8 +500,45 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
             training.weights,
             schedule,
             validation_data=validation_data,
-            patience=self.n_iter_no_change if self.early_stopping else None,
+            best=best,
             callbacks=[_training.EpochProgress(progress), *self.callbacks_],
+        )
+        self._keep_history(history)
+
+    def _fine_tune(self, training, validation, progress, best):
+        """Unfreeze the top of the network, train it with the head, and keep both."""
+        from . import _fine_tuning, _training
+
+        first_unfrozen = first_unfrozen_unit(self.fine_tune_blocks)
+        n_rows, n_epochs = len(training.labels), self.fine_tune_epochs
+        schedule = self._schedule(
+            self.fine_tune_learning_rate,
+            n_epochs,
+            warmup=_fine_tuning.warmup_epochs(n_rows, self.batch_size, n_epochs),
+            **({"n_views": 1} if first_unfrozen == STEM else {}),
+        )
+        if first_unfrozen == STEM:
+            inputs = _fine_tuning.augmented_epochs(training.images, self.augmentation, self._seed)
+            held_out = validation and validation.images
+        else:
+            lower = _fine_tuning.lower_network(self._frozen, first_unfrozen)
+            inputs = self._stored_maps(
+                augmentation_views(lower, self.augmentation), training.images, progress
+            )
+            held_out = validation and self._stored_maps([lower], validation.images, progress)[:, 0]
+        progress.phase("fine-tuning", n_epochs * schedule.n_batches(n_rows))
+        self._frozen, self._head, history = _fine_tuning.fine_tune(
+            self._frozen,
+            self._head,
+            self._head_settings(self._frozen.network.n_features),
+            first_unfrozen,
+            inputs,
+            training.labels,
+            training.weights,
+            schedule,
+            validation_data=validation and (held_out, validation.labels, validation.weights),
+            best=best,
+            callbacks=[_training.BatchProgress(progress), *self.callbacks_],
         )
         self._keep_history(history)
 
@@ -477,9 +546,22 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
         """Return the features of each augmented view, of shape (n, n_views, n_features)."""
         views = augmentation_views(self._frozen, self.augmentation)
         features = np.empty((len(images), len(views), *self._frozen.feature_shape), np.float32)
+        return self._extract_views(views, images, features, progress)
+
+    def _stored_maps(self, views, images, progress):
+        """Return what the frozen lower blocks put out, of shape (n, n_views, h, w, channels)."""
+        from ._fine_tuning import store_maps
+
+        maps = store_maps((len(images), len(views), *views[0].feature_shape))
+        return self._extract_views(views, images, maps, progress)
+
+    def _extract_views(self, views, images, out, progress):
         for number, view in enumerate(views):
-            features[:, number] = self._extract(view, images, progress)
-        return features
+            progress.phase("features", len(images))
+            for rows, part in self._extractor().iterate(view, images):
+                out[rows, number] = part
+                progress.advance(len(part))
+        return out
 
     def _extract(self, frozen, images, progress):
         progress.phase("features", len(images))

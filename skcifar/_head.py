@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from ._schedule import INITIAL_HEAD_STREAM
+
 _ROWS_PER_PASS = 4096  # rows converted to float64 at a time
 
 
@@ -68,7 +70,7 @@ class Head:
     @classmethod
     def initial(cls, standardization, hidden_units, n_classes, seed):
         """Return an untrained head: Glorot-uniform kernels and zero biases."""
-        rng = np.random.default_rng([seed, 0])
+        rng = np.random.default_rng([seed, INITIAL_HEAD_STREAM])
         widths = [len(standardization.mean), *hidden_units, n_classes]
         weights = []
         for n_in, n_out in pairwise(widths):
@@ -95,7 +97,9 @@ class Head:
 
     def logits(self, features):
         """Return the scores of raw `features` (n, d) as an array (n, n_classes)."""
-        *hidden, kernel, bias = self.folded_weights
+        # Not by the folded weights: where features hardly vary, these are large and cancel.
+        features = self.standardization.apply(features.copy())
+        *hidden, kernel, bias = self.weights
         for hidden_kernel, hidden_bias in zip(hidden[::2], hidden[1::2], strict=True):
             features = np.maximum(features @ hidden_kernel + hidden_bias, 0)
         return features @ kernel + bias

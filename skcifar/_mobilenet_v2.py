@@ -132,6 +132,14 @@ def first_unfrozen_unit(fine_tune_blocks):
     return STEM if fine_tune_blocks == "all" else LAST_CONVOLUTION - fine_tune_blocks
 
 
+def n_arrays(network, last):
+    """Return how many arrays hold the units 0 to `last`: 1 a convolution, 4 a normalisation."""
+    expansions = sum(block.expansion > 1 for block in network.blocks[: max(last, 0)])
+    n_blocks = min(max(last, 0), N_BLOCKS)
+    n_ends = (last >= STEM) + (last == LAST_CONVOLUTION)
+    return 5 * (n_ends + 2 * n_blocks + expansions)
+
+
 def nearest_input_size(image_shape):
     """Return the side in pixels at which images of `image_shape` are shown to the network.
 

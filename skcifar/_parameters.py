@@ -20,11 +20,13 @@ class Constraint:
         )
 
 
-def integer(low):
-    """Return the constraint "an int of at least `low`"; a bool is no int."""
+def integer(low, high=math.inf):
+    """Return the constraint "an int in [low, high]"; a bool is no int."""
     return Constraint(
-        f"an int of at least {low}",
-        lambda value: isinstance(value, Integral) and not isinstance(value, bool) and value >= low,
+        f"an int of at least {low}" if high == math.inf else f"an int from {low} to {high}",
+        lambda value: (
+            isinstance(value, Integral) and not isinstance(value, bool) and low <= value <= high
+        ),
     )
 
 

@@ -4,13 +4,14 @@ Everything random in an epoch derives from (seed, epoch), so that the state of a
 seed and one counter: it is reproducible and resumable, and no global state is touched.
 """
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-# Streams of random numbers that derive from one seed. Stream 0 is the initial head.
-_ORDER, _DROPOUT = 1, 2
+# Streams of random numbers that derive from one seed.
+INITIAL_HEAD_STREAM, _ORDER, _DROPOUT, AUGMENTATION_STREAM = range(4)
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ class Schedule:
     warmup: float = 0.0
     n_views: int = 1
 
+    def n_batches(self, n_rows):
+        """Return how many batches an epoch over `n_rows` rows has."""
+        return math.ceil(n_rows / self.batch_size)
+
     def plan(self, epoch, weights):
         """Return the `Epoch` number `epoch` over rows with `weights` of shape (n,).
 
@@ -78,11 +83,11 @@ class Schedule:
             views = rng.integers(self.n_views, size=n_rows)
         else:
             views = np.zeros(n_rows, np.int64)
-        batch_size = min(self.batch_size, n_rows)
-        n_batches = -(-n_rows // batch_size)
+        batch_size, n_batches = min(self.batch_size, n_rows), self.n_batches(n_rows)
         in_batches = partial(_in_batches, shape=(n_batches, batch_size))
         return Epoch(
-            rows=in_batches(order * self.n_views + views, np.int32),
+            # Padded with rows that are there, of weight 0: batch normalisation sees real images.
+            rows=np.resize(order * self.n_views + views, (n_batches, batch_size)).astype(np.int32),
             weights=in_batches((weights / weights.mean())[order], np.float32),
             sizes=in_batches(np.ones(n_rows), np.float32).sum(axis=1),
             learning_rates=self._learning_rates(epoch, n_batches),

@@ -18,22 +18,46 @@ from scikeras.wrappers import KerasClassifier
 
 from ._mobilenet_v2 import KerasLayers, build_units
 
-_EVALUATION_BATCH = 8192
-
 
 class PlannedModel(keras.Model):
-    """A Keras model whose `fit` follows a `Schedule` over rows that stay resident.
+    """A Keras model whose `fit` follows a `Schedule`.
 
-    An epoch is one compiled loop: Keras' own loop costs two to three times the arithmetic of a
-    head. Keras' callbacks hear of epochs; those that listen to batches make it run batch by
-    batch, with the same result.
+    For a head alone the rows stay resident, and an epoch is one compiled loop: Keras' own loop
+    costs two to three times the arithmetic of a head. Keras' callbacks hear of epochs; those
+    that listen to batches make it run batch by batch, with the same result. With units of the
+    network below the head, rows are gathered batch by batch.
+
+    Parameters
+    ----------
+    head : keras.Model
+        To logits.
+    units : keras.Model, default=None
+        What comes before the head.
+    batch_statistics : bool, default=False
+        Whether batch normalisation in `units` uses and updates the statistics of the batch.
+    evaluation_batch : int, default=8192
+        Rows at a time of the validation set.
     """
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(self, head, units=None, *, batch_statistics=False, evaluation_batch=8192):
+        super().__init__()
+        self.head = head
+        self.units = units
+        self._batch_statistics = batch_statistics
+        self._evaluation_batch = evaluation_batch
         self._compiled_epoch = tf.function(self._run_epoch, reduce_retracing=True)
         self._compiled_batch = tf.function(self._run_batch, reduce_retracing=True)
         self._compiled_logits = tf.function(self._run_logits, reduce_retracing=True)
+
+    @property
+    def outputs(self):
+        """The logits, which scikeras counts."""
+        return self.head.outputs
+
+    def call(self, inputs, training=False):
+        if self.units is not None:
+            inputs = self.units(inputs, training=training and self._batch_statistics)
+        return self.head(inputs, training=training)
 
     def fit(
         self,
@@ -52,8 +76,9 @@ class PlannedModel(keras.Model):
 
         Parameters
         ----------
-        x : ndarray of shape (n, n_views, ...)
-            The views of each input.
+        x : ndarray of shape (n, n_views, ...), or callable
+            The views of each input; or a function from the number of the epoch to what gives the
+            inputs of the rows that it is indexed with.
         y : ndarray of shape (n,)
             Indices of classes.
         row_weights : ndarray of shape (n,)
@@ -68,15 +93,18 @@ class PlannedModel(keras.Model):
         callbacks = keras.callbacks.CallbackList(callbacks, model=self, epochs=epochs)
         history = defaultdict(list)
         self.stop_training = False
-        run_epoch = self._run_batchwise if _listens_to_batches(callbacks) else self._run_compiled
-        data = (
-            tf.constant(x.reshape(-1, *x.shape[2:])),
-            tf.constant(np.repeat(np.ravel(y).astype(np.int32), x.shape[1])),
-        )
+        labels = np.repeat(np.ravel(y).astype(np.int32), schedule.n_views)
+        run_epoch = self._run_batchwise
+        if not callable(x):
+            x = x.reshape(-1, *x.shape[2:])
+        if self.units is None and not _listens_to_batches(callbacks):
+            run_epoch = self._run_compiled
+            x, labels = tf.constant(x), tf.constant(labels)
         callbacks.on_train_begin()
         for epoch in range(initial_epoch, epochs):
             callbacks.on_epoch_begin(epoch)
-            logs = run_epoch(data, schedule.plan(epoch, row_weights), callbacks)
+            inputs = x(epoch) if callable(x) else x
+            logs = run_epoch(inputs, labels, schedule.plan(epoch, row_weights), callbacks)
             if validation_data is not None:
                 logs |= self._validate(*validation_data)
             for name, value in logs.items():
@@ -87,19 +115,22 @@ class PlannedModel(keras.Model):
         callbacks.on_train_end()
         return _History(dict(history))
 
-    def _run_compiled(self, data, plan, callbacks):
+    def _run_compiled(self, x, labels, plan, callbacks):
         self._seed_dropout(plan.dropout_seed)
         arrays = plan.rows, plan.weights, plan.sizes, plan.learning_rates
-        totals = self._compiled_epoch(*data, *map(tf.constant, arrays)).numpy()
+        totals = self._compiled_epoch(x, labels, *map(tf.constant, arrays)).numpy()
         return _means(totals, plan)
 
-    def _run_batchwise(self, data, plan, callbacks):
+    def _run_batchwise(self, x, labels, plan, callbacks):
         self._seed_dropout(plan.dropout_seed)
         totals = np.zeros(2)
-        for batch in range(len(plan.rows)):
+        for batch, rows in enumerate(plan.rows):
             callbacks.on_train_batch_begin(batch)
-            arrays = (a[batch] for a in (plan.rows, plan.weights, plan.sizes, plan.learning_rates))
-            batch_totals = self._compiled_batch(*data, *map(tf.constant, arrays)).numpy()
+            inputs = tf.constant(x[rows], tf.float32)
+            arrays = plan.weights[batch], plan.sizes[batch], plan.learning_rates[batch]
+            batch_totals = self._compiled_batch(
+                inputs, tf.constant(labels[rows]), *map(tf.constant, arrays)
+            ).numpy()
             totals += batch_totals
             logs = dict(zip(("loss", "accuracy"), batch_totals / plan.sizes[batch], strict=True))
             callbacks.on_train_batch_end(batch, logs)
@@ -108,16 +139,16 @@ class PlannedModel(keras.Model):
     def _run_epoch(self, x, y, rows, weights, sizes, learning_rates):
         totals = tf.zeros(2)
         for batch in tf.range(tf.shape(rows)[0]):
+            inputs, labels = tf.gather(x, rows[batch]), tf.gather(y, rows[batch])
             totals += self._run_batch(
-                x, y, rows[batch], weights[batch], sizes[batch], learning_rates[batch]
+                inputs, labels, weights[batch], sizes[batch], learning_rates[batch]
             )
         return totals
 
-    def _run_batch(self, x, y, rows, weights, size, learning_rate):
+    def _run_batch(self, x, labels, weights, size, learning_rate):
         """Take one step; return the weighted sums of loss and of correct answers."""
-        labels = tf.gather(y, rows)
         with tf.GradientTape() as tape:
-            logits = self(tf.gather(x, rows), training=True)
+            logits = self(x, training=True)
             targets = tf.one_hot(labels, logits.shape[-1])
             losses = weights * self.loss(targets, logits)
             mean_loss = tf.reduce_sum(losses) / size
@@ -131,18 +162,18 @@ class PlannedModel(keras.Model):
 
     def _validate(self, x, y, weights):
         totals = np.zeros(2)
-        for start in range(0, len(y), _EVALUATION_BATCH):
-            part = slice(start, start + _EVALUATION_BATCH)
+        for start in range(0, len(y), self._evaluation_batch):
+            part = slice(start, start + self._evaluation_batch)
             labels = tf.constant(y[part], tf.int32)
             part_weights = tf.constant(weights[part], tf.float32)
-            logits = self._compiled_logits(tf.constant(x[part]))
+            logits = self._compiled_logits(tf.constant(x[part], tf.float32))
             losses = part_weights * self.loss(tf.one_hot(labels, logits.shape[-1]), logits)
             totals += _sums(losses, part_weights, logits, labels).numpy()
         loss, accuracy = totals / weights.sum()
         return {"val_loss": float(loss), "val_accuracy": float(accuracy)}
 
     def _seed_dropout(self, seed):
-        for number, layer in enumerate(self.layers):
+        for number, layer in enumerate(self.head.layers):
             if isinstance(layer, keras.layers.Dropout) and layer.rate:
                 layer.seed_generator.state.assign([seed, number << 24])
 
@@ -233,7 +264,7 @@ def train_head(
     schedule,
     *,
     validation_data=None,
-    patience=None,
+    best=None,
     callbacks=(),
 ):
     """Train `head` on standardised features for the epochs of `schedule`.
@@ -249,9 +280,8 @@ def train_head(
     weights : ndarray of shape (n,)
     schedule : Schedule
     validation_data : (features, labels, weights), default=None
-    patience : int, default=None
-        Epochs without a lower validation loss before training stops and the best weights are
-        restored; None never stops.
+    best : BestWeights, default=None
+        Whose weights are taken in the end.
     callbacks : sequence of keras.callbacks.Callback
 
     Returns
@@ -261,8 +291,7 @@ def train_head(
     """
     with _borrowed_model(settings) as borrowed:
         borrowed.reset(head)
-        best = BestWeights(patience)
-        callbacks = [*callbacks] if patience is None else [*callbacks, best]
+        callbacks = [*callbacks] if best is None else [*callbacks, best]
         estimator = make_head_estimator(borrowed.model, settings.n_classes, callbacks)
         estimator.fit(
             features,
@@ -278,11 +307,16 @@ def train_head(
         history = dict(estimator.history_)
         n_epochs = schedule.first_epoch + len(history["loss"])
         weights, optimizer_state = borrowed.arrays()
-        return head.trained(best.weights or weights, optimizer_state, n_epochs), history
+        if best is not None and best.weights is not None:
+            weights = best.weights[: len(weights)]
+        return head.trained(weights, optimizer_state, n_epochs), history
 
 
 class BestWeights(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the least validation loss; stops when it is past.
+
+    One instance watches both phases of a fit: `weights` are those of the running phase, None as
+    long as none of its epochs was better than all before.
 
     Parameters
     ----------
@@ -295,11 +329,14 @@ class BestWeights(keras.callbacks.Callback):
         self.patience = patience
         self.loss, self.waited, self.weights = np.inf, 0, None
 
+    def on_train_begin(self, logs=None):
+        self.waited, self.weights = 0, None
+
     def on_epoch_end(self, epoch, logs=None):
         self.waited += 1
         if logs["val_loss"] < self.loss:
             self.loss, self.waited = logs["val_loss"], 0
-            self.weights = [v.numpy() for v in self.model.trainable_variables]
+            self.weights = self.model.get_weights()
         self.model.stop_training |= self.waited >= self.patience
 
 
@@ -311,7 +348,25 @@ class EpochProgress(keras.callbacks.Callback):
         self._progress = progress
 
     def on_epoch_end(self, epoch, logs=None):
-        self._progress.advance(note=" ".join(f"{name} {value:.3f}" for name, value in logs.items()))
+        self._progress.advance(note=_note(logs))
+
+
+class BatchProgress(keras.callbacks.Callback):
+    """Tells a `Progress` of each batch, with the figures of the last epoch."""
+
+    def __init__(self, progress):
+        super().__init__()
+        self._progress, self._note = progress, ""
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._progress.advance(note=self._note)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._note = _note(logs)
+
+
+def _note(logs):
+    return " ".join(f"{name} {value:.3f}" for name, value in logs.items())
 
 
 def copy_callbacks(callbacks):
@@ -402,17 +457,21 @@ def _view(inputs, frozen, backbone, classify):
 
 
 def _build_trainable_head(settings):
-    inputs = x = keras.Input((settings.n_features,), dtype="float32")
-    for units in settings.hidden_units:
-        x = _dense(_dropout(x, settings.dropout), units, "relu")
-    x = _dense(_dropout(x, settings.dropout), settings.n_classes, None)
-    model = PlannedModel(inputs, x)
+    inputs = keras.Input((settings.n_features,), dtype="float32")
+    model = PlannedModel(keras.Model(inputs, dense_layers(inputs, settings)))
     model.compile(
         make_optimizer(settings.optimizer, settings.weight_decay),
         make_loss(settings.label_smoothing),
     )
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def dense_layers(x, settings):
+    """Apply the layers of a head to standardised features; return its logits."""
+    for units in settings.hidden_units:
+        x = _dense(_dropout(x, settings.dropout), units, "relu")
+    return _dense(_dropout(x, settings.dropout), settings.n_classes, None)
 
 
 def _dropout(x, rate):

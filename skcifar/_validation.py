@@ -71,12 +71,12 @@ class ImageInputMixin:
         """Return the image shape that `X` itself states (or None) and `X` in two dimensions."""
         if issparse(X):
             return None, X
-        ndim = X.ndim if hasattr(X, "ndim") else np.ndim(X)
-        if ndim < 3:
-            return None, X
-        X = np.asarray(X)
-        self._check_image_dimensions(X, reset=reset)
-        return X.shape[1:], X.reshape(len(X), math.prod(X.shape[1:]))
+        images = X if hasattr(X, "ndim") else np.asarray(X)
+        if images.ndim < 3:
+            return None, X  # as it is: a frame has feature names
+        images = np.asarray(images)
+        self._check_image_dimensions(images, reset=reset)
+        return images.shape[1:], images.reshape(len(images), math.prod(images.shape[1:]))
 
     def _check_image_dimensions(self, X, *, reset):
         name = type(self).__name__

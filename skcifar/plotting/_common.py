@@ -93,8 +93,11 @@ def drawn_name(label, class_names):
 
 
 def shorten(name, length=_MAX_NAME_LENGTH):
-    """Return `name`, cut to `length` characters."""
-    return name if len(name) <= length else name[: length - 1] + "…"
+    """Return `name`, cut to `length` characters in the middle: names often differ at the end."""
+    if len(name) <= length:
+        return name
+    n_last = length // 2 - 1
+    return f"{name[: length - n_last - 1]}…{name[-n_last:]}"
 
 
 def to_pictures(images, *, source=None):

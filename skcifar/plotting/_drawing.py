@@ -116,20 +116,26 @@ def show_picture(ax, picture, title):
 
 
 def fit_titles(axes):
-    """Make the titles of a grid as small as it takes that none reaches into the next cell."""
+    """Make the titles of a grid so small that none reaches into the next cell, and texts inside."""
     figure = axes[0].get_figure(root=True)
     figure.draw_without_rendering()
-    lefts = np.unique([round(ax.get_window_extent().x0, 1) for ax in axes])
+    lefts = np.unique([round(ax.get_window_extent().x0) for ax in axes])
     room = np.diff(lefts).min() if len(lefts) > 1 else figure.bbox.width
     shrink_to_fit([ax.title for ax in axes], max_width=0.97 * room)
+    if inside := [text for ax in axes for text in ax.texts]:
+        shrink_to_fit(inside, max_width=0.4 * axes[0].get_window_extent().width)
 
 
 def shrink_to_fit(texts, *, max_width=np.inf, max_height=np.inf):
-    """Give `texts` the largest common font size at which each fits, in pixels."""
-    sizes = _text_sizes(texts)
-    scale = min(1, max_width / sizes[:, 0].max(), max_height / sizes[:, 1].max())
-    for text in texts:
-        text.set_fontsize(scale * text.get_fontsize())
+    """Give `texts` a common font size at which each fits, in pixels."""
+    # Glyphs of a few points are not proportional to their size: measure again.
+    for _ in range(10):
+        width, height = _text_sizes(texts).max(axis=0)
+        scale = min(max_width / width, max_height / height)
+        if scale >= 1:
+            return
+        for text in texts:
+            text.set_fontsize(scale * text.get_fontsize())
 
 
 def say_nothing_to_draw(ax, message):

@@ -180,7 +180,7 @@ def _columns_of(target, X, classes):
     known = np.isin(target, classes)
     if not known.all():
         raise ValueError(
-            f"target holds {target[~known][0]!r}, which is not a class of the classifier. Pass one "
+            f"target holds {target[~known][0]}, which is not a class of the classifier. Pass one "
             f"of {listing(classes)}, or one for each image, or None for those predicted."
         )
     return np.searchsorted(classes, target)
@@ -206,7 +206,7 @@ def _explain(model, pixels, columns):
             probabilities = model(tf.constant(pixels), training=False)
         if columns is None:
             columns = np.argmax(probabilities, axis=1)
-        scores = _scores(softmax, calls[softmax], probabilities)
+        scores = _scores(softmax, calls.get(softmax), probabilities)
         score = tf.reduce_sum(tf.gather(scores, columns, batch_dims=1))
     maps = [output for _, output in calls[path[-1]]]
     heat = _heat(maps, tape.gradient(score, maps), _mirrored(path, calls, pixels))
@@ -295,7 +295,7 @@ def _scores(softmax, calls, probabilities):
     from keras.layers import Dense
 
     if softmax is None:
-        return tf.math.log(probabilities)
+        return tf.math.log(tf.maximum(probabilities, 1e-12))
     inputs = tf.reduce_mean([inputs for inputs, _ in calls], axis=0)
     if not isinstance(softmax, Dense):
         return inputs
@@ -309,9 +309,9 @@ def _mirrored(path, calls, pixels):
     bright sides have changed, they are mirrored.
     """
     n_calls = len(calls[path[-1]])
-    seen = next(calls[layer] for layer in path if len(calls[layer]) == n_calls)
     if n_calls == 1:
         return [False]
+    seen = next(calls[layer] for layer in path if len(calls[layer]) == n_calls)
     return [np.sum(_tilt(inputs) * _tilt(pixels)) < 0 for inputs, _ in seen]
 
 

@@ -1,0 +1,91 @@
+"""
+Cross-validation: how sure is the accuracy?
+===========================================
+
+How much does the accuracy depend on which images are held out?
+
+scikit-learn's cross-validation fits the classifier once for each fold and scores it on the images
+that were left out. The network runs over each image once in all; every later fold trains a head
+only.
+"""
+
+# %%
+# Data
+# ----
+# A part of CIFAR-10, or the handwritten digits where CIFAR-10 or the weights cannot be had.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.model_selection import cross_validate, train_test_split
+
+from skcifar import MobileNetV2Classifier, MobileNetV2Features
+from skcifar.datasets import fetch_cifar10, load_digits_rgb
+from skcifar.plotting import TrainingHistoryDisplay
+
+try:
+    images, target = fetch_cifar10(return_X_y=True)
+    MobileNetV2Features(weights="imagenet").fit(images[:1])
+    name, weights = "CIFAR-10", "imagenet"
+except OSError as error:
+    print(f"Going on with scikit-learn's handwritten digits and a random network. {error}\n")
+    images, target = load_digits_rgb(return_X_y=True)
+    name, weights = "handwritten digits", None
+
+X, _, y, _ = train_test_split(images, target, train_size=1500, stratify=target, random_state=0)
+print(f"{name}: {len(X)} images")
+
+# %%
+# Five folds, three scores
+# ------------------------
+# `cross_validate` sees a classifier and deals the images out class by class (it takes a
+# `StratifiedKFold`), so that every fold holds the same share of each class.
+
+classifier = MobileNetV2Classifier(weights=weights, epochs=10, random_state=0)
+folds = cross_validate(
+    classifier,
+    X,
+    y,
+    cv=5,
+    scoring=["accuracy", "roc_auc_ovr", "neg_log_loss"],
+    return_train_score=True,
+    return_estimator=True,
+)
+for score in ("accuracy", "roc_auc_ovr", "neg_log_loss"):
+    values = folds[f"test_{score}"]
+    print(f"{score:>12}: {values.mean():.3f} +- {values.std(ddof=1):.3f}")
+
+# %%
+# What each fold scores
+# ---------------------
+# An accuracy that is measured on few images varies by chance alone: the band is as wide as that.
+
+test, train = folds["test_accuracy"], folds["train_accuracy"]
+mean = test.mean()
+by_chance = np.sqrt(mean * (1 - mean) / (len(X) / len(test)))
+
+figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+numbers = np.arange(1, len(test) + 1)
+ax.axhspan(mean - by_chance, mean + by_chance, color="0.9", label="mean +- what chance makes")
+ax.plot(numbers, train, "s--", label="images that were trained on")
+ax.plot(numbers, test, "o-", label="images that were held out")
+ax.set(xticks=numbers, xlabel="fold", ylabel="accuracy", title=f"{name}, {len(X)} images")
+ax.legend()
+
+# %%
+# How each fold learned
+# ---------------------
+
+TrainingHistoryDisplay.from_estimator(folds["estimator"])
+plt.show()
+
+# %%
+
+print(
+    f"The folds differ by {test.std(ddof=1):.3f} (standard deviation); chance alone makes "
+    f"{by_chance:.3f} on {len(X) // len(test)} images."
+)
+
+# %%
+# Where both numbers are about alike, the differences between the folds say little about the
+# classifier: they come from there being few images. To choose between two classifiers, compare
+# them on the same folds, and do not trust a difference that is smaller than this.

@@ -1,0 +1,79 @@
+"""
+A map of the features
+=====================
+
+Which classes lie close together for the network, before anything is trained?
+
+The frozen network turns an image into 1,280 numbers. Projected to two dimensions they make a map:
+what lies together looks alike to the network, and will be hard to tell apart.
+"""
+
+# sphinx_gallery_thumbnail_number = 2
+
+# %%
+# Data
+# ----
+# A part of CIFAR-10, or the handwritten digits where CIFAR-10 or the weights cannot be had.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.metrics import pairwise_distances
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skcifar import MobileNetV2Features
+from skcifar.datasets import fetch_cifar10, load_digits_rgb
+from skcifar.plotting import FeatureMapDisplay
+
+try:
+    data = fetch_cifar10()
+    MobileNetV2Features(weights="imagenet").fit(data.images[:1])
+    name, weights = "CIFAR-10", "imagenet"
+except OSError as error:
+    print(f"Going on with scikit-learn's handwritten digits and a random network. {error}\n")
+    data = load_digits_rgb()
+    name, weights = "handwritten digits", None
+
+X, _, y, _ = train_test_split(
+    data.images, data.target, train_size=1500, stratify=data.target, random_state=0
+)
+features = make_pipeline(MobileNetV2Features(weights=weights), StandardScaler()).fit(X)
+print(f"{name}: {len(X)} images")
+
+# %%
+# Principal components
+# --------------------
+# The two directions in which the features vary most: quick, and distances can be read off.
+
+display = FeatureMapDisplay.from_estimator(features, X, y, class_names=data.target_names)
+display.ax_.set_title(f"{name}: principal components")
+
+# %%
+# t-SNE
+# -----
+# Keeps neighbours together, and shows groups more clearly. Distances between groups mean little.
+
+display = FeatureMapDisplay.from_estimator(
+    features, X, y, method="tsne", random_state=0, class_names=data.target_names
+)
+display.ax_.set_title(f"{name}: t-SNE")
+plt.show()
+
+# %%
+# The closest classes
+# -------------------
+# Measured in all 1,280 dimensions, between the means of the classes.
+
+rows = features.transform(X)
+means = np.array([rows[y == label].mean(axis=0) for label in np.unique(y)])
+distances = pairwise_distances(means)
+upper = np.triu_indices(len(means), k=1)
+for closest in np.argsort(distances[upper])[:3]:
+    a, b = (data.target_names[index[closest]] for index in upper)
+    print(f"{a} and {b}: {distances[upper][closest]:.1f} apart")
+print(f"All pairs: {distances[upper].mean():.1f} apart on average")
+
+# %%
+# The classes that are close together here are the ones that a classifier on these features mixes up
+# first. Nothing was trained: the map shows what the network brings along.

@@ -1,0 +1,93 @@
+"""
+Misclassified images: what went wrong?
+======================================
+
+Which images does the classifier get wrong, and where did it look?
+
+A table of errors says how many there are. The images themselves often say why: a wrong label, a
+part of an object, an unusual angle.
+"""
+
+# sphinx_gallery_thumbnail_number = 1
+
+# %%
+# Data and classifier
+# -------------------
+# A part of CIFAR-10, or the handwritten digits where CIFAR-10 or the weights cannot be had.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from skcifar import MobileNetV2Classifier, MobileNetV2Features
+from skcifar.datasets import fetch_cifar10, load_digits_rgb
+from skcifar.plotting import GradCAMDisplay, PredictionsDisplay
+
+try:
+    data = fetch_cifar10()
+    MobileNetV2Features(weights="imagenet").fit(data.images[:1])
+    name, weights = "CIFAR-10", "imagenet"
+except OSError as error:
+    print(f"Going on with scikit-learn's handwritten digits and a random network. {error}\n")
+    data = load_digits_rgb()
+    name, weights = "handwritten digits", None
+
+X_train, X_test, y_train, y_test = train_test_split(
+    data.images, data.target, train_size=1200, test_size=500, stratify=data.target, random_state=0
+)
+classifier = MobileNetV2Classifier(weights=weights, epochs=10, random_state=0)
+classifier.fit(X_train, y_train)
+errors = classifier.predict(X_test) != y_test
+print(f"{name}: {errors.sum()} of {len(y_test)} images are classified wrongly")
+
+# %%
+# Sure, and wrong
+# ---------------
+# The errors with the highest probability. Among them are images with a wrong label and images that
+# people find hard as well.
+
+confident = PredictionsDisplay.from_estimator(
+    classifier,
+    X_test,
+    y_test,
+    class_names=data.target_names,
+    order="confident_errors",
+    n_images=10,
+)
+
+# %%
+# Least sure
+# ----------
+# The images whose best class has the lowest probability, right or wrong.
+
+least_sure = PredictionsDisplay.from_estimator(
+    classifier,
+    X_test,
+    y_test,
+    class_names=data.target_names,
+    order="least_sure",
+    n_images=10,
+)
+
+# %%
+# Where the decision came from
+# ----------------------------
+# Grad-CAM shows, for each of the confident errors, which parts of the image spoke for the class that
+# was predicted. The map is coarse: the last layer of the network divides an image of this size into
+# 3 x 3 cells. With a random network it shows what is bright, and no more.
+
+GradCAMDisplay.from_estimator(
+    classifier, X_test[confident.indices_], class_names=data.target_names
+)
+plt.show()
+
+# %%
+
+probability = classifier.predict_proba(X_test).max(axis=1)
+surest = np.argsort(-probability)[: len(y_test) // 2]
+print(f"Errors among the surer half of the predictions: {errors[surest].sum()}")
+print(f"Errors among the other half: {errors.sum() - errors[surest].sum()}")
+
+# %%
+# Most errors are found where the classifier is not sure. So `predict_proba` tells which predictions
+# to have checked by a person first; the errors in the first figure are those that would slip through.
