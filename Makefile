@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test test-all lint docs bench clean
+.PHONY: demo test test-all lint docs bench bench-full clean
 .DELETE_ON_ERROR:
 
 # The stamp is younger than everything it was made from, so a second call installs nothing.
@@ -28,5 +28,14 @@ lint: $(INSTALLED)-test
 	"$(BIN)/ruff" check .
 	"$(BIN)/ruff" format --check .
 
+BENCHMARKS := fit grid_search prediction growth startup feature_stores
+
+bench bench-full: $(INSTALLED)-test
+	set -e; for name in $(BENCHMARKS); do "$(BIN)/python" benchmarks/$$name.py $(if $(filter bench-full,$@),--full); done
+
+docs: $(INSTALLED)-docs
+	"$(BIN)/python" -m sphinx -W --keep-going -q docs docs/_build/html
+	"$(BIN)/python" docs/check_site.py docs/_build/html
+
 clean:
-	rm -rf "$(VENV)" demo build
+	rm -rf "$(VENV)" demo build docs/_build docs/auto_examples docs/api docs/sg_execution_times.rst

@@ -36,7 +36,7 @@ except OSError as error:
     name, weights = "handwritten digits", None
 
 X, _, y, _ = train_test_split(
-    data.images, data.target, train_size=1500, stratify=data.target, random_state=0
+    data.images, data.target, train_size=1000, stratify=data.target, random_state=0
 )
 features = make_pipeline(MobileNetV2Features(weights=weights), StandardScaler()).fit(X)
 print(f"{name}: {len(X)} images")
@@ -75,5 +75,5 @@ for closest in np.argsort(distances[upper])[:3]:
 print(f"All pairs: {distances[upper].mean():.1f} apart on average")
 
 # %%
-# The classes that are close together here are the ones that a classifier on these features mixes up
-# first. Nothing was trained: the map shows what the network brings along.
+# Classes that are close together here tend to be the ones that a classifier on these features mixes
+# up. Nothing was trained: the map shows what the network brings along.

@@ -44,12 +44,12 @@ print(f"{name}: {len(X_train)} images to train on, {len(X_test)} to test with")
 
 # %%
 # Each classifier twice: on features and on pixels
-# -----------------------------------------------
+# ------------------------------------------------
 # Standardised columns suit all of these classifiers, and the features of a random network are so
 # small that they need it.
 
 classifiers = {
-    "logistic regression": LogisticRegression(C=0.01, max_iter=200),
+    "logistic regression": LogisticRegression(C=0.01, tol=1e-2),
     "support vectors": SVC(),
     "PCA, then support vectors": make_pipeline(PCA(50, random_state=0), SVC()),
     "nearest neighbours": KNeighborsClassifier(),

@@ -62,7 +62,7 @@ y_train, y_test = labels[train], labels[test]
 # %%
 # Grid search
 # -----------
-# The network runs once over each image; the search below fits 19 heads on the features it keeps.
+# The network runs once over each image; the search trains 19 heads on the features that are kept.
 
 try:
     MobileNetV2Features(weights="imagenet").fit(X_train[:1])

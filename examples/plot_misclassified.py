@@ -72,13 +72,12 @@ least_sure = PredictionsDisplay.from_estimator(
 # %%
 # Where the decision came from
 # ----------------------------
-# Grad-CAM shows, for each of the confident errors, which parts of the image spoke for the class that
-# was predicted. The map is coarse: the last layer of the network divides an image of this size into
-# 3 x 3 cells. With a random network it shows what is bright, and no more.
+# Grad-CAM shows, for each of the confident errors, which parts of the image spoke for the class
+# that was predicted. The map is coarse: the last layer of the network divides an image of this
+# size into 3 x 3 cells. What it shows of a random network has no meaning.
 
-GradCAMDisplay.from_estimator(
-    classifier, X_test[confident.indices_], class_names=data.target_names
-)
+X_wrong = X_test[confident.indices_]
+GradCAMDisplay.from_estimator(classifier, X_wrong, class_names=data.target_names)
 plt.show()
 
 # %%
@@ -90,4 +89,4 @@ print(f"Errors among the other half: {errors.sum() - errors[surest].sum()}")
 
 # %%
 # Most errors are found where the classifier is not sure. So `predict_proba` tells which predictions
-# to have checked by a person first; the errors in the first figure are those that would slip through.
+# a person should check first; the errors in the first figure are those that would slip through.

@@ -18,6 +18,7 @@ import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
@@ -59,12 +60,11 @@ pixel_range = (float(darkest.min()), float(brightest.max()))
 print(f"Standardised pixels lie between {pixel_range[0]:.2f} and {pixel_range[1]:.2f}")
 
 classifiers = {
-    "none: bytes as they are": make_pipeline(classifier),
-    "unit: [0, 1]": make_pipeline(ImageNormalizer("unit"), classifier),
-    "symmetric: [-1, 1]": make_pipeline(ImageNormalizer("symmetric"), classifier),
+    "none: bytes as they are": make_pipeline(clone(classifier)),
+    "unit: [0, 1]": make_pipeline(ImageNormalizer("unit"), clone(classifier)),
+    "symmetric: [-1, 1]": make_pipeline(ImageNormalizer("symmetric"), clone(classifier)),
     "standardize": make_pipeline(
-        ImageNormalizer("standardize"),
-        MobileNetV2Classifier(**classifier.get_params() | {"pixel_range": pixel_range}),
+        ImageNormalizer("standardize"), clone(classifier).set_params(pixel_range=pixel_range)
     ),
 }
 predictions = {
@@ -72,14 +72,13 @@ predictions = {
 }
 
 # %%
-# The mistake: pixels of another range at prediction. It warns.
+# The mistake: the normaliser is forgotten at prediction. The classifier warns.
 
+trained_on_unit = classifiers["unit: [0, 1]"][-1]
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    mistaken = classifiers["none: bytes as they are"].predict(X_test / 255)
-predictions["trained on bytes, given [0, 1]"] = mistaken
-for message in {str(warning.message) for warning in caught}:
-    print(message)
+    predictions["trained on unit, given bytes"] = trained_on_unit.predict(X_test)
+print(caught[0].message)
 
 # %%
 # Accuracy by normaliser
@@ -100,7 +99,7 @@ for label, y_pred in list(predictions.items())[1:]:
     print(f"{label:>30}: {(y_pred == plain).mean():.1%} of the predictions as without a normaliser")
 
 # %%
-# Without a normaliser, with ``"unit"`` and with ``"symmetric"`` the network sees the same numbers, up
-# to rounding. ``"standardize"`` shifts colours and contrast a little, which changes some predictions.
-# What does harm is to train on one range and to predict on another: put the normaliser into a
-# `Pipeline`, and that cannot happen.
+# Without a normaliser, with ``"unit"`` and with ``"symmetric"`` the network sees the same numbers,
+# up to rounding. ``"standardize"`` shifts colours and contrast a little, which changes some
+# predictions. What does harm is to train on one range and to predict on another: put the normaliser
+# into a `Pipeline`, and that cannot happen.

@@ -2,9 +2,11 @@
 
 from . import datasets, metrics, plotting
 from ._classifier import MobileNetV2Classifier
+from ._export import export
 from ._feature_cache import clear_feature_cache
 from ._features import MobileNetV2Features
 from ._normalizer import ImageNormalizer
+from ._persistence import load, save
 from ._version import __version__
 
 __all__ = [
@@ -14,6 +16,9 @@ __all__ = [
     "__version__",
     "clear_feature_cache",
     "datasets",
+    "export",
+    "load",
     "metrics",
     "plotting",
+    "save",
 ]

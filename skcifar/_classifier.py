@@ -1,29 +1,47 @@
 """MobileNetV2Classifier."""
 
+import copy
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from ._backbone import BACKBONE_CONSTRAINTS, ENGINE_CONSTRAINTS, BackboneMixin
 from ._framework import import_keras
 from ._head import Head, Standardization, softmax
 from ._mobilenet_v2 import N_BLOCKS, STEM, first_unfrozen_unit
-from ._parameters import check_parameters, instance, integer, option, real, tuple_of
+from ._parameters import (
+    check_parameters,
+    instance,
+    integer,
+    option,
+    real,
+    satisfying,
+    tuple_of,
+)
 from ._progress import progress_bar
-from ._schedule import Schedule
+from ._schedule import Schedule, draw_seed
+from ._sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from ._validation import (
+    check_all_classes,
+    check_class_weight,
     check_labels,
     check_weights,
     encode_labels,
+    has_validation_data,
+    naming,
+    split_hold_out,
     unchanged_on_error,
     warn_outside_range,
 )
+
+
+def _is_class_weight(value):
+    return isinstance(value, dict) and all(map(real(0).holds, value.values()))
+
 
 _OPTIMIZERS = (
     *("adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lamb", "lion"),
@@ -46,17 +64,20 @@ _CONSTRAINTS = {
     "early_stopping": option(False, True),
     "validation_fraction": real(0, 1, low_open=True),
     "n_iter_no_change": integer(1),
-    "class_weight": option(None, "balanced") | instance("a dict", dict),
+    "class_weight": option(None, "balanced")
+    | satisfying("a dict from classes to numbers of at least 0", _is_class_weight),
     "test_time_augmentation": option(False, True),
     "warm_start": option(False, True),
     **ENGINE_CONSTRAINTS,
     "callbacks": option(None) | instance("a list of Keras callbacks", list, tuple),
-    "random_state": option(None) | integer(0) | instance("a RandomState", np.random.RandomState),
-    "verbose": integer(0),
+    "random_state": option(None)
+    | integer(0, 2**32 - 1)
+    | instance("a RandomState", np.random.RandomState),
+    "verbose": option(False, True) | integer(0),
 }
 
 
-class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
+class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, BaseEstimator):
     """Image classifier: a head of dense layers on the features of a MobileNetV2.
 
     The network is frozen, so it runs once over each image, not once an epoch, a fold and a grid
@@ -137,7 +158,8 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
     callbacks : list of keras.callbacks.Callback, default=None
         A deep copy runs in each fit. One that listens to batches makes training slower.
     random_state : int, RandomState or None, default=None
-        Decides the initial head, the order of the images and the dropout.
+        Decides the initial head, the order of the images and the dropout. None is another seed in
+        each fit, from the operating system: NumPy's global state is neither used nor changed.
     verbose : int, default=0
         1 shows a progress bar.
 
@@ -247,6 +269,7 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @with_callbacks
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train the head on the features of `X`.
 
@@ -274,8 +297,9 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
         OSError
             If the weights of the network are not there and cannot be downloaded.
         """
+        self._check_setup()
+        task = FitTask(self, X, y, sample_weight, n_epochs=self.epochs + self.fine_tune_epochs)
         with unchanged_on_error(self), progress_bar(self.verbose) as progress:
-            self._check_setup()
             goes_on = self.warm_start and self.__sklearn_is_fitted__()
             training = self._validate_training(X, y, sample_weight, goes_on=goes_on)
             validation = self._validate_validation(X_val, y_val, sample_weight_val)
@@ -283,13 +307,16 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
                 self._start(training.images)
             training, validation = self._hold_out(training, validation)
             training = self._weigh(training)
+            task.begin()
             best = self._watch_validation()
-            self._train_head(training, validation, self._head_schedule(), progress, best)
+            self._train_head(training, validation, self._head_schedule(), task, progress, best)
             self.fine_tune_start_ = self.n_iter_ if self.fine_tune_epochs else None
             if self.fine_tune_epochs:
-                self._fine_tune(training, validation, progress, best)
+                self._fine_tune(training, validation, task, progress, best)
+            task.end()
         return self
 
+    @with_callbacks
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train the head for one pass over `X`, at constant `learning_rate`.
 
@@ -305,17 +332,18 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
         -------
         self : MobileNetV2Classifier
         """
+        self._check_setup()
+        task = FitTask(self, X, y, sample_weight, n_epochs=1)
         with unchanged_on_error(self), progress_bar(self.verbose) as progress:
-            self._check_setup()
-            self._check_partial_fit_classes(classes)
+            self._learn_classes(classes)
             goes_on = self.__sklearn_is_fitted__()
-            if not goes_on:
-                self._set_classes(np.unique(classes))
             training = self._validate_batch(X, y, sample_weight, reset=not goes_on)
             if not goes_on:
                 self._start(training.images)
             schedule = self._schedule(self.learning_rate, 1, decay=False)
-            self._train_head(self._weigh(training), None, schedule, progress)
+            task.begin()
+            self._train_head(self._weigh(training), None, schedule, task, progress)
+            task.end()
         return self
 
     def predict_proba(self, X):
@@ -335,6 +363,20 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
             mirrored = softmax(self._logits(images, replace(self._frozen, mirrored=True)))
             probabilities = (probabilities + mirrored) / 2
         return probabilities
+
+    def predict_log_proba(self, X):
+        """Return the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float32
+        """
+        with np.errstate(divide="ignore"):  # -inf is the answer for a probability of 0
+            return np.log(self.predict_proba(X))
 
     def decision_function(self, X):
         """Return the score of each class: what the probabilities are the softmax of.
@@ -386,7 +428,10 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
         """Raise before any work if a parameter, a library or a processor is not as needed."""
         check_parameters(self, _CONSTRAINTS)
         import_keras()
-        self.engine_ = self._extractor().engine
+        self._extractor()
+        from ._training import check_callbacks
+
+        check_callbacks(self.callbacks)
 
     def _validate_training(self, X, y, sample_weight, *, goes_on):
         """Return the rows of `fit`, having learned their classes or held them against these."""
@@ -405,38 +450,30 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
         return _Rows(images, labels, weights).without_zero_weights()
 
     def _validate_validation(self, X_val, y_val, sample_weight_val):
-        if (X_val is None) != (y_val is None):
-            raise ValueError("X_val and y_val belong together: pass both or neither.")
-        if X_val is None:
+        if not has_validation_data(X_val, y_val, sample_weight_val):
             return None
-        return self._validate_batch(X_val, y_val, sample_weight_val, reset=False, suffix="_val")
+        with naming("X_val, y_val"):
+            return self._validate_batch(X_val, y_val, sample_weight_val, reset=False, suffix="_val")
 
     def _set_classes(self, classes):
         self.classes_ = classes
         self.n_classes_ = len(classes)
 
-    def _check_partial_fit_classes(self, classes):
+    def _learn_classes(self, classes):
+        """Keep the classes that `partial_fit` was given, or hold them against those known."""
         if self.class_weight == "balanced":
             raise ValueError(
                 'class_weight="balanced" needs all labels at once, which partial_fit does not see. '
                 "Pass a dict: {label: weight}."
             )
-        if not self.__sklearn_is_fitted__():
-            if classes is None:
-                raise ValueError("classes must be passed on the first call to partial_fit.")
-            check_labels(np.asarray(classes))
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(
-                f"classes={np.unique(classes).tolist()} is not what the first call was given: "
-                f"{self.classes_.tolist()}. Fit a new estimator for other classes."
-            )
+        known = self.classes_ if self.__sklearn_is_fitted__() else None
+        self._set_classes(check_all_classes(classes, known))
 
     def _start(self, images):
-        """Begin anew: draw the seed and choose the network for `images`."""
-        generator = check_random_state(self.random_state)
-        self._seed = int(generator.randint(np.iinfo(np.int32).max))
+        """Begin anew: choose the network for `images` and draw the seed."""
         self._frozen = self._frozen_network(images)
         self.pixel_range_ = self._frozen.pixel_range
+        self._seed = draw_seed(self.random_state)
         self._head = None
         self.history_ = {}
 
@@ -444,18 +481,13 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
         """Return training and validation rows, the latter None if nothing is to be watched."""
         if validation is not None or not self.early_stopping:
             return training, validation
-        kept, held_out = train_test_split(
-            np.arange(len(training.labels)),
-            test_size=self.validation_fraction,
-            stratify=training.labels,
-            random_state=self._seed,
-        )
-        return training.take(np.sort(kept)), training.take(np.sort(held_out))
+        parts = split_hold_out(training.labels, self.validation_fraction, self._seed)
+        return tuple(map(training.take, parts))
 
     def _weigh(self, rows):
         """Return `rows` with the weights of their classes multiplied in."""
-        y = self.classes_[rows.labels]
-        return rows._replace(weights=rows.weights * compute_sample_weight(self.class_weight, y))
+        weights = check_class_weight(self.class_weight, self.classes_, rows.labels, rows.weights)
+        return rows._replace(weights=weights).without_zero_weights()
 
     def _schedule(self, learning_rate, n_epochs, **options):
         options.setdefault("n_views", len(augmentation_views(self._frozen, self.augmentation)))
@@ -477,7 +509,7 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
 
         return BestWeights(self.n_iter_no_change) if self.early_stopping else None
 
-    def _train_head(self, training, validation, schedule, progress, best=None):
+    def _train_head(self, training, validation, schedule, task, progress, best=None):
         """Extract features, train the head on them, and keep both with the history."""
         from . import _training
 
@@ -491,7 +523,8 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
             held_out = self._extract(self._frozen, validation.images, progress)
             validation_data = standardize(held_out), validation.labels, validation.weights
         progress.phase("head", schedule.n_epochs)
-        self.callbacks_ = _training.copy_callbacks(self.callbacks)
+        self.engine_ = self._extractor().engine
+        self.callbacks_ = copy.deepcopy(list(self.callbacks or ()))
         self._head, history = _training.train_head(
             self._head,
             self._head_settings(features.shape[-1]),
@@ -501,11 +534,15 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
             schedule,
             validation_data=validation_data,
             best=best,
-            callbacks=[_training.EpochProgress(progress), *self.callbacks_],
+            callbacks=[
+                _training.EpochProgress(progress),
+                _training.EpochTasks(task, self._fitted_so_far),
+                *self.callbacks_,
+            ],
         )
         self._keep_history(history)
 
-    def _fine_tune(self, training, validation, progress, best):
+    def _fine_tune(self, training, validation, task, progress, best):
         """Unfreeze the top of the network, train it with the head, and keep both."""
         from . import _fine_tuning, _training
 
@@ -538,7 +575,13 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
             schedule,
             validation_data=validation and (held_out, validation.labels, validation.weights),
             best=best,
-            callbacks=[_training.BatchProgress(progress), *self.callbacks_],
+            callbacks=[
+                _training.BatchProgress(progress),
+                _training.EpochTasks(
+                    task, partial(self._fitted_so_far, first_unfrozen=first_unfrozen)
+                ),
+                *self.callbacks_,
+            ],
         )
         self._keep_history(history)
 
@@ -586,6 +629,16 @@ class MobileNetV2Classifier(ClassifierMixin, BackboneMixin, BaseEstimator):
             label_smoothing=self.label_smoothing,
             weight_decay=self.weight_decay,
         )
+
+    def _fitted_so_far(self, model, first_unfrozen=None):
+        """Return the attributes of an estimator that is fitted as far as `model` is trained."""
+        from ._fine_tuning import tuned_network
+
+        fitted = {"_head": replace(self._head, weights=model.head.get_weights()), "_models": {}}
+        if first_unfrozen is None:
+            return fitted
+        network = tuned_network(self._frozen, first_unfrozen, model)
+        return {**fitted, "_frozen": network, "feature_cache": None}  # of one epoch: not kept
 
     def _keep_history(self, history):
         self.history_ = {

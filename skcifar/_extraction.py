@@ -18,10 +18,10 @@ from functools import cached_property
 import numpy as np
 from joblib import cpu_count
 
+from ._channels_first import ChannelsFirstLayers
 from ._feature_cache import FORMAT_VERSION, image_digests
-from ._framework import import_keras
+from ._framework import import_keras, import_openvino
 from ._mobilenet_v2 import (
-    BATCH_NORM_EPSILON,
     LAST_CONVOLUTION,
     STEM,
     KerasLayers,
@@ -315,7 +315,7 @@ def _compile_tensorflow(frozen, precision, threads):
 
     dtype = "float32" if precision == "float32" else "mixed_bfloat16"
     inputs = keras.Input(frozen.image_shape, dtype="float32")
-    model = keras.Model(inputs, _apply(KerasLayers(dtype=dtype), inputs, frozen))
+    model = keras.Model(inputs, apply_frozen(KerasLayers(dtype=dtype), inputs, frozen))
     model.set_weights([*frozen.preprocessing[2:], *frozen.weights])
     signature = tf.TensorSpec((None, *frozen.image_shape), tf.float32)
 
@@ -334,10 +334,9 @@ def _compile_tensorflow(frozen, precision, threads):
 def _compile_openvino(frozen, precision, threads):
     """Compile for OpenVINO, straight from the table of the network.
 
-    Neither TensorFlow nor a converter is needed; converters switch telemetry on.
+    Neither TensorFlow nor a converter is needed.
     """
-    import openvino
-
+    openvino = import_openvino()
     properties = {
         "PERFORMANCE_HINT": "THROUGHPUT",
         # Said outright: bfloat16 is OpenVINO's own default where the processor has it.
@@ -363,75 +362,21 @@ def _compile_openvino(frozen, precision, threads):
 
 @functools.cache
 def _openvino_core():
-    import openvino
-
-    return openvino.Core()
+    return import_openvino().Core()
 
 
 def _openvino_model(frozen):
-    import openvino
+    openvino = import_openvino()
     from openvino import opset13 as ops
 
     shape = (_BATCH_SIZES["openvino"], *frozen.image_shape)
     inputs = ops.parameter(shape, np.float32)
-    outputs = _apply(_OpenVINOLayers(ops, frozen.weights), inputs, frozen)
+    outputs = apply_frozen(ChannelsFirstLayers(ops, frozen.weights), inputs, frozen)
     return openvino.Model([outputs], [inputs])
 
 
-def _apply(layers, x, frozen):
+def apply_frozen(layers, x, frozen):
+    """Apply what `frozen` does to images `x`, with the operations of `layers`."""
     x = layers.preprocess(x, frozen.image_shape, frozen.preprocessing)
     x = apply_units(layers, x, frozen.network, STEM, frozen.last)
     return layers.pool(x) if frozen.pooled else layers.to_channels_last(x)
-
-
-class _OpenVINOLayers:
-    """The operations of the network in OpenVINO, channels first; weights in Keras' order."""
-
-    def __init__(self, ops, weights):
-        self._ops = ops
-        self._weights = iter(weights)
-
-    def convolution(self, x, filters, kernel_size, strides, name):
-        return self._convolve(self._ops.convolution, x, (3, 2, 0, 1), strides)
-
-    def depthwise(self, x, strides, name):
-        return self._convolve(self._ops.group_convolution, x, (2, 3, 0, 1), strides)
-
-    def batch_norm(self, x, name):
-        gamma, beta, mean, variance = (next(self._weights) for _ in range(4))
-        scale = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
-        x = self._ops.multiply(x, self._constant(scale.reshape(1, -1, 1, 1)))
-        return self._ops.add(x, self._constant((beta - mean * scale).reshape(1, -1, 1, 1)))
-
-    def relu6(self, x, name):
-        return self._ops.clamp(x, 0.0, 6.0)
-
-    def add(self, a, b, name):
-        return self._ops.add(a, b)
-
-    def pool(self, x):
-        return self._ops.reduce_mean(x, self._constant(np.array([2, 3])), False)
-
-    def to_channels_last(self, x):
-        return self._ops.transpose(x, self._constant(np.array([0, 2, 3, 1])))
-
-    def preprocess(self, x, image_shape, arrays):
-        scale, offset, columns, rows = arrays
-        height, width, channels = image_shape
-        x = self._ops.reshape(x, self._constant(np.array([0, height, width * channels])), True)
-        x = self._ops.multiply(x, self._constant(np.float32(scale)))
-        x = self._ops.add(x, self._constant(np.float32(offset)))
-        x = self._ops.matmul(x, self._constant(columns), False, False)
-        x = self._ops.matmul(self._constant(rows.T[None]), x, False, False)
-        x = self._ops.reshape(x, self._constant(np.array([0, rows.shape[1], -1, 3])), True)
-        return self._ops.transpose(x, self._constant(np.array([0, 3, 1, 2])))
-
-    def _convolve(self, operation, x, axes, strides):
-        kernel = next(self._weights).transpose(axes)
-        if operation is self._ops.group_convolution:
-            kernel = kernel[:, :, None]
-        zeros, options = [0, 0], {"auto_pad": "same_upper"}
-        return operation(x, self._constant(kernel), [strides] * 2, zeros, zeros, [1, 1], **options)
-
-    def _constant(self, array):
-        return self._ops.constant(np.ascontiguousarray(array))

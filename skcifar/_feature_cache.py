@@ -76,6 +76,11 @@ def clear_feature_cache(path=None):
         file.unlink(missing_ok=True)
 
 
+def holds_features(path):
+    """Whether the folder `path` holds a feature cache of this version."""
+    return (Path(path) / _DATABASE_NAME).is_file()
+
+
 def open_store(feature_cache):
     """Return the store that the parameter `feature_cache` names, or None.
 

@@ -1,18 +1,28 @@
 """MobileNetV2Features."""
 
+import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._backbone import BACKBONE_CONSTRAINTS, ENGINE_CONSTRAINTS, BackboneMixin
-from ._parameters import check_parameters, integer
+from ._parameters import check_parameters, integer, option
 from ._progress import progress_bar
+from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
 from ._validation import unchanged_on_error, warn_outside_range
 
-_CONSTRAINTS = {**BACKBONE_CONSTRAINTS, **ENGINE_CONSTRAINTS, "verbose": integer(0)}
+_CONSTRAINTS = {
+    **BACKBONE_CONSTRAINTS,
+    **ENGINE_CONSTRAINTS,
+    "verbose": option(False, True) | integer(0),
+}
 
 
 class MobileNetV2Features(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BackboneMixin, BaseEstimator
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    CallbackSupportMixin,
+    BackboneMixin,
+    BaseEstimator,
 ):
     """Turn images into the features of a frozen MobileNetV2.
 
@@ -102,6 +112,7 @@ class MobileNetV2Features(
         self.precision = precision
         self.verbose = verbose
 
+    @as_one_task
     def fit(self, X, y=None):
         """Learn the shape and the range of the pixels, and load the weights.
 
@@ -149,6 +160,21 @@ class MobileNetV2Features(
         with progress_bar(self.verbose) as progress:
             progress.phase("features", len(images))
             return self._extractor().extract(self._frozen, images, progress=progress.advance)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the features: ``mobilenetv2_0``, ``mobilenetv2_1`` and so on.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns of `X`, held against those seen in `fit`; of no other use.
+
+        Returns
+        -------
+        ndarray of shape (n_features_out,), str objects
+        """
+        names = super().get_feature_names_out(input_features)  # checks `input_features`
+        return np.array([f"mobilenetv2_{index}" for index in range(len(names))], dtype=object)
 
     @property
     def _n_features_out(self):

@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import replace
 
 import keras
+import ml_dtypes
 import numpy as np
 
 from ._mobilenet_v2 import (
@@ -20,8 +21,9 @@ from ._mobilenet_v2 import (
 from ._schedule import AUGMENTATION_STREAM
 from ._training import PlannedModel, dense_layers, make_loss, make_optimizer
 
-# Half precision: at 96 px the input of block 13 is 7 kB a view then.
-_STORED_DTYPE = np.float16
+# Half precision: at 96 px the input of block 13 is 7 kB a view then. Not float16: the maps of a
+# random network are of the order of 1e-12.
+_STORED_DTYPE = np.dtype(ml_dtypes.bfloat16)
 # Bytes of stored maps that are kept in memory; more goes to a temporary file.
 _MEMORY_BOUND = 4 * 2**30
 _EVALUATION_BATCH = 256
@@ -52,9 +54,10 @@ def lower_network(frozen, first_unfrozen):
 
 def store_maps(shape):
     """Return an empty array for the maps of the lower network, in memory or in a file."""
-    if math.prod(shape) * np.dtype(_STORED_DTYPE).itemsize <= _MEMORY_BOUND:
+    if math.prod(shape) * _STORED_DTYPE.itemsize <= _MEMORY_BOUND:
         return np.empty(shape, _STORED_DTYPE)
-    return np.memmap(tempfile.TemporaryFile(prefix="skcifar-maps-"), _STORED_DTYPE, shape=shape)
+    with tempfile.TemporaryFile(prefix="skcifar-maps-") as file:  # lives as long as the map
+        return np.memmap(file, _STORED_DTYPE, shape=shape)
 
 
 class AugmentedImages:
@@ -158,11 +161,16 @@ def fine_tune(
         if best.weights is None:
             return frozen, replace(head, n_epochs=n_epochs), history
         model.set_weights(best.weights)
-    n_tuned = len(frozen.weights) - n_arrays(frozen.network, first_unfrozen - 1)
-    tuned = frozen.weights[:-n_tuned] + tuple(model.units.get_weights()[-n_tuned:])
     # The optimizer of this phase ends here: its state belongs to other variables than the head's.
-    tuned = replace(frozen, weights=tuned)
-    return tuned, head.trained(model.head.get_weights(), [], n_epochs), history
+    head = head.trained(model.head.get_weights(), [], n_epochs)
+    return tuned_network(frozen, first_unfrozen, model), head, history
+
+
+def tuned_network(frozen, first_unfrozen, model):
+    """Return `frozen` with the weights that `model` has from the unit `first_unfrozen` up."""
+    n_tuned = len(frozen.weights) - n_arrays(frozen.network, first_unfrozen - 1)
+    tuned = tuple(model.units.get_weights()[-n_tuned:])
+    return replace(frozen, weights=frozen.weights[:-n_tuned] + tuned)
 
 
 def _build_top(frozen, head, settings, first_unfrozen):

@@ -1,4 +1,4 @@
-"""Imports Keras and TensorFlow: late, quietly, and only on the backend that skcifar needs."""
+"""Imports the heavy libraries: late, quietly, and with their telemetry off."""
 
 import contextlib
 import functools
@@ -19,6 +19,8 @@ def import_keras():
     ValueError
         If Keras runs on another backend than TensorFlow.
     """
+    if "keras" not in sys.modules:  # before that: another backend may not be installed
+        _check_backend(os.environ.get("KERAS_BACKEND") or "tensorflow")
     # Without this the first operation prints about the processor as well.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     with contextlib.nullcontext() if "tensorflow" in sys.modules else _native_errors_held_back():
@@ -27,12 +29,47 @@ def import_keras():
         backend = keras.config.backend()
         if backend == "tensorflow":
             import tensorflow  # noqa: F401 (loaded here so that it loads quietly)
+    _check_backend(backend)
+    return keras
+
+
+def _check_backend(backend):
     if backend != "tensorflow":
         raise ValueError(
             f"Keras runs on {backend!r}; skcifar needs TensorFlow. Set the environment variable "
             "KERAS_BACKEND=tensorflow before Keras is imported."
         )
-    return keras
+
+
+@functools.cache
+def import_openvino():
+    """Import OpenVINO with its telemetry off, and return it.
+
+    ``import openvino`` sends an event over the network and writes a client id into the home
+    folder, unless the package for that is missing.
+
+    Raises
+    ------
+    ImportError
+        If OpenVINO is not installed.
+    """
+    with _not_installed("openvino_telemetry"):
+        import openvino
+    return openvino
+
+
+@contextlib.contextmanager
+def _not_installed(package):
+    """Make imports of `package` fail."""
+    found = sys.modules.get(package)
+    sys.modules[package] = None
+    try:
+        yield
+    finally:
+        if found is None:
+            sys.modules.pop(package, None)
+        else:
+            sys.modules[package] = found
 
 
 @contextlib.contextmanager

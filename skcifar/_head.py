@@ -9,6 +9,9 @@ import numpy as np
 from ._schedule import INITIAL_HEAD_STREAM
 
 _ROWS_PER_PASS = 4096  # rows converted to float64 at a time
+# Of the deviation that rows of equal weight would have: else a column that varies in rows of
+# small weight alone is blown up, and these rows are thrown far out of all that was learned.
+_LEAST_SCALE = 0.3
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,10 @@ class Standardization:
     @classmethod
     def of(cls, features, weights):
         """Return the standardisation of `features` (n, d) under row `weights` (n,)."""
-        share = weights / weights.sum()
+        share, alike = weights / weights.sum(), np.full(len(weights), 1 / len(weights))
         mean = _weighted_sum(features, share, lambda rows: rows)
-        variance = _weighted_sum(features, share, lambda rows: (rows - mean) ** 2)
+        squares = _weighted_sum(features, np.stack([share, alike]), lambda rows: (rows - mean) ** 2)
+        variance = np.maximum(squares[0], _LEAST_SCALE**2 * squares[1])
         constant = features.max(axis=0) == features.min(axis=0)
         scale = np.where(constant | (variance == 0), 1.0, np.sqrt(variance))
         return cls(mean.astype(np.float32), scale.astype(np.float32))
@@ -40,10 +44,11 @@ class Standardization:
 
 
 def _weighted_sum(features, weights, function):
-    total = np.zeros(features.shape[1])
+    """Return the sum over rows of `weights` of shape (..., n) times `function` of each row."""
+    total = 0.0
     for start in range(0, len(features), _ROWS_PER_PASS):
         part = slice(start, start + _ROWS_PER_PASS)
-        total += weights[part] @ function(features[part].astype(np.float64))
+        total = total + weights[..., part] @ function(features[part].astype(np.float64))
     return total
 
 

@@ -274,7 +274,9 @@ class KerasLayers:
         return x
 
     def preprocess(self, x, image_shape, arrays):
-        layers, options = self._keras.layers, {"trainable": False, **self._options}
+        layers = self._keras.layers
+        # Zeros: an initialiser without a seed draws one from Python's global random state.
+        options = {"trainable": False, "kernel_initializer": "zeros", **self._options}
         scale, offset, columns, rows = arrays
         height, width, channels = image_shape
         x = layers.Rescaling(scale, offset, **self._options)(x)

@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._backbone import BACKBONE_CONSTRAINTS
 from ._parameters import check_parameters, option
+from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
 from ._validation import ImageInputMixin, resolve_pixel_range, unchanged_on_error
 
 _CONSTRAINTS = {
@@ -16,7 +17,9 @@ _TARGET_RANGES = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 _IMAGES_PER_PASS = 4096
 
 
-class ImageNormalizer(OneToOneFeatureMixin, TransformerMixin, ImageInputMixin, BaseEstimator):
+class ImageNormalizer(
+    OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixin, ImageInputMixin, BaseEstimator
+):
     """Map the pixels of images to a common range.
 
     Parameters
@@ -58,6 +61,7 @@ class ImageNormalizer(OneToOneFeatureMixin, TransformerMixin, ImageInputMixin, B
         self.pixel_range = pixel_range
         self.image_shape = image_shape
 
+    @as_one_task
     def fit(self, X, y=None):
         """Learn the range, or the mean and deviation, of the pixels of `X`.
 
@@ -138,7 +142,8 @@ class ImageNormalizer(OneToOneFeatureMixin, TransformerMixin, ImageInputMixin, B
 
 def _like_input(images, X):
     """Return `images` in the shape of `X`: rows stay rows."""
-    return images if np.ndim(X) == 4 else images.reshape(len(images), -1)
+    ndim = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
+    return images if ndim == 4 else images.reshape(len(images), -1)
 
 
 def _channel_statistics(images):

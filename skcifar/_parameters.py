@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Constraint:
@@ -92,4 +94,6 @@ def _is_real(value):
 
 
 def _same(value, other):
-    return isinstance(value, str) and value == other
+    """Whether `value` is the string or, as NumPy's grids give them, the bool `other`."""
+    kind = np.bool_ if isinstance(other, bool) else str
+    return isinstance(value, kind) and value == other

@@ -9,17 +9,35 @@ def progress_bar(verbose):
     if not verbose:
         yield Progress()
         return
-    from rich import progress as rich_progress
+    from rich.errors import LiveError
 
-    columns = (
-        rich_progress.TextColumn("{task.description}"),
-        rich_progress.BarColumn(),
-        rich_progress.TaskProgressColumn(),
-        rich_progress.TimeRemainingColumn(elapsed_when_finished=True),
-        rich_progress.TextColumn("{task.fields[note]}"),
+    bar = _make_bar()
+    try:
+        bar.start()
+    except LiveError:  # another fit of this process has the screen
+        yield Progress()
+        return
+    try:
+        progress = Progress(bar)
+        yield progress
+        progress.complete()
+    finally:
+        bar.stop()
+
+
+def _make_bar():
+    from rich import progress
+    from rich.table import Column
+
+    # The bar takes the room that is left: in 80 columns no figure is cut.
+    return progress.Progress(
+        progress.TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+        progress.BarColumn(bar_width=None, table_column=Column(ratio=1)),
+        progress.TaskProgressColumn(),
+        progress.TimeRemainingColumn(elapsed_when_finished=True),
+        progress.TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True)),
+        expand=True,
     )
-    with rich_progress.Progress(*columns) as bar:
-        yield Progress(bar)
 
 
 class Progress:
@@ -42,8 +60,15 @@ class Progress:
             self._task = self._bar.add_task(description, total=total, note="")
         else:
             self._bar.reset(self._task, description=description, total=total, note="")
+        self._bar.refresh()
 
     def advance(self, steps=1, note=""):
         """Report `steps` as done."""
         if self._bar is not None:
             self._bar.update(self._task, advance=steps, note=note)
+
+    def complete(self):
+        """Show the last phase as done, also where it stopped early."""
+        if self._task is not None:
+            (task,) = self._bar.tasks
+            self._bar.update(self._task, completed=task.total)

@@ -9,9 +9,25 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from sklearn.utils import check_random_state
+
+_N_SEEDS = 2**31 - 1
 
 # Streams of random numbers that derive from one seed.
 INITIAL_HEAD_STREAM, _ORDER, _DROPOUT, AUGMENTATION_STREAM = range(4)
+
+
+def draw_seed(random_state):
+    """Return the seed of a fit.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+        None draws from the operating system: a fit leaves NumPy's global state as it was.
+    """
+    if random_state is None:
+        return int(np.random.default_rng().integers(_N_SEEDS))
+    return int(check_random_state(random_state).randint(_N_SEEDS))
 
 
 @dataclass(frozen=True)

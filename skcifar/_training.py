@@ -3,7 +3,6 @@
 Imports TensorFlow, Keras and scikeras at the top: import this module inside functions.
 """
 
-import copy
 import threading
 from collections import OrderedDict, defaultdict
 from contextlib import contextmanager
@@ -113,6 +112,8 @@ class PlannedModel(keras.Model):
             if self.stop_training:
                 break
         callbacks.on_train_end()
+        for callback in callbacks.callbacks:
+            callback.set_model(None)  # a user keeps the callback, and others use the model
         return _History(dict(history))
 
     def _run_compiled(self, x, labels, plan, callbacks):
@@ -126,7 +127,7 @@ class PlannedModel(keras.Model):
         totals = np.zeros(2)
         for batch, rows in enumerate(plan.rows):
             callbacks.on_train_batch_begin(batch)
-            inputs = tf.constant(x[rows], tf.float32)
+            inputs = tf.constant(x[rows].astype(np.float32))
             arrays = plan.weights[batch], plan.sizes[batch], plan.learning_rates[batch]
             batch_totals = self._compiled_batch(
                 inputs, tf.constant(labels[rows]), *map(tf.constant, arrays)
@@ -166,7 +167,7 @@ class PlannedModel(keras.Model):
             part = slice(start, start + self._evaluation_batch)
             labels = tf.constant(y[part], tf.int32)
             part_weights = tf.constant(weights[part], tf.float32)
-            logits = self._compiled_logits(tf.constant(x[part], tf.float32))
+            logits = self._compiled_logits(tf.constant(x[part].astype(np.float32)))
             losses = part_weights * self.loss(tf.one_hot(labels, logits.shape[-1]), logits)
             totals += _sums(losses, part_weights, logits, labels).numpy()
         loss, accuracy = totals / weights.sum()
@@ -230,11 +231,8 @@ class FusedAdam(keras.optimizers.Adam):
 
 def make_optimizer(name, weight_decay):
     """Return the Keras optimizer `name`, with decoupled weight decay of the kernels."""
-    config = {"weight_decay": weight_decay or None}
-    if name == "adam":
-        optimizer = FusedAdam(**config)
-    else:
-        optimizer = keras.optimizers.get({"class_name": name, "config": config})
+    optimizer = FusedAdam() if name == "adam" else keras.optimizers.get(name)
+    optimizer.weight_decay = weight_decay or None
     if weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
@@ -302,8 +300,6 @@ def train_head(
             schedule=schedule,
             validation_data=validation_data,
         )
-        for callback in callbacks:
-            callback.set_model(None)  # the model goes back to be lent again
         history = dict(estimator.history_)
         n_epochs = schedule.first_epoch + len(history["loss"])
         weights, optimizer_state = borrowed.arrays()
@@ -365,24 +361,46 @@ class BatchProgress(keras.callbacks.Callback):
         self._note = _note(logs)
 
 
+class EpochTasks(keras.callbacks.Callback):
+    """Tells a `FitTask` of each epoch, and stops training where one of its callbacks wants that.
+
+    Parameters
+    ----------
+    task : FitTask
+    fitted : callable
+        From the model to the attributes of an estimator that is fitted so far.
+    """
+
+    def __init__(self, task, fitted):
+        super().__init__()
+        self._task, self._fitted = task, fitted
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._task.begin_epoch(lambda: self._fitted(self.model))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training |= self._task.end_epoch(lambda: self._fitted(self.model))
+
+
 def _note(logs):
-    return " ".join(f"{name} {value:.3f}" for name, value in logs.items())
+    """Return the figures that matter, short enough for a bar of 80 columns."""
+    prefix = "val_" if "val_loss" in logs else ""
+    figures = ((prefix + name, logs[prefix + name]) for name in ("loss", "accuracy"))
+    return " ".join(f"{name} {value:#.3g}" for name, value in figures)
 
 
-def copy_callbacks(callbacks):
-    """Return deep copies of the Keras callbacks that a user passed.
+def check_callbacks(callbacks):
+    """Raise if one of the `callbacks` that a user passed is no Keras callback.
 
     Raises
     ------
     TypeError
-        If one is no Keras callback.
     """
     for callback in callbacks or ():
         if not isinstance(callback, keras.callbacks.Callback):
             raise TypeError(
                 f"callbacks must hold instances of keras.callbacks.Callback. Got {callback!r}."
             )
-    return copy.deepcopy(list(callbacks or ()))
 
 
 def make_head_estimator(model, n_classes, callbacks=()):
@@ -479,7 +497,10 @@ def _dropout(x, rate):
 
 
 def _dense(x, units, activation):
-    return keras.layers.Dense(units, activation, dtype="float32")(x)
+    # Zeros, as weights are set later: an initialiser without a seed draws one from Python's
+    # global random state.
+    options = {"kernel_initializer": "zeros", "dtype": "float32"}
+    return keras.layers.Dense(units, activation, **options)(x)
 
 
 def make_loss(label_smoothing):

@@ -6,9 +6,12 @@ Every error about data is worded here, or raised by scikit-learn from here.
 import math
 import warnings
 from contextlib import contextmanager
+from numbers import Real
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.model_selection import train_test_split
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_array,
@@ -71,7 +74,8 @@ class ImageInputMixin:
         """Return the image shape that `X` itself states (or None) and `X` in two dimensions."""
         if issparse(X):
             return None, X
-        images = X if hasattr(X, "ndim") else np.asarray(X)
+        images = X if hasattr(X, "ndim") else _as_array(X)
+        _check_is_one_array(images)
         if images.ndim < 3:
             return None, X  # as it is: a frame has feature names
         images = np.asarray(images)
@@ -125,6 +129,27 @@ class ImageInputMixin:
         )
 
 
+def _as_array(X):
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            "X holds images of different shapes, or rows of different lengths. Resize them to one "
+            "shape."
+        ) from error
+
+
+def _check_is_one_array(X):
+    """Raise if `X` is an array of arrays, which NumPy makes of images of different shapes."""
+    if X.ndim == 1 and X.dtype == object:
+        shapes = sorted({np.shape(image) for image in X})
+        if any(shapes):
+            raise ValueError(
+                f"X is an array of {len(X)} arrays, of shapes {shapes[:5]}. Resize the images to "
+                "one shape and pass np.stack(X)."
+            )
+
+
 def _shape_advice(X):
     if X.ndim == 3 and X.shape[-1] in (1, 3):
         return "For one image pass X[None]."
@@ -142,7 +167,16 @@ def _check_is_numeric(X):
         raise ValueError(f"X has dtype {X.dtype}; expected real numbers: ints, floats or bools.")
 
 
-def check_labels(y, *, minimum_classes=2):
+@contextmanager
+def naming(arguments):
+    """Begin the message of an error about data with the names of the arguments it came in."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"In {arguments}: {error}") from error
+
+
+def check_labels(y, *, minimum_classes=2, name="y"):
     """Return the classes in `y`, and `y` as indices into them.
 
     Raises
@@ -154,10 +188,54 @@ def check_labels(y, *, minimum_classes=2):
     classes, encoded = np.unique(y, return_inverse=True)
     if len(classes) < minimum_classes:
         raise ValueError(
-            f"y holds one class, {classes[0]!r}; a classifier needs at least two. "
+            f"{name} holds one class, {classes.tolist()[0]!r}; a classifier needs at least two. "
             "Check how the rows were split or sorted."
         )
     return classes, encoded
+
+
+def check_all_classes(classes, known=None):
+    """Return the `classes` that `partial_fit` was given, sorted.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n_classes,) or None
+    known : ndarray of shape (n_classes,), default=None
+        Those of the first call; None at the first call.
+
+    Raises
+    ------
+    ValueError
+        If they are missing at the first call, are no labels, or differ from `known`.
+    """
+    if classes is None:
+        if known is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        return known
+    classes, _ = check_labels(column_or_1d(classes), name="classes")
+    if known is not None and not np.array_equal(classes, known):
+        raise ValueError(
+            f"classes={classes.tolist()} is not what the first call was given: "
+            f"{known.tolist()}. Fit a new estimator for other classes."
+        )
+    return classes
+
+
+def has_validation_data(X_val, y_val, sample_weight_val):
+    """Return whether `fit` was given validation data.
+
+    Raises
+    ------
+    ValueError
+        If it was given a part of them only.
+    """
+    given = [X_val is not None, y_val is not None]
+    if any(given) != all(given) or (sample_weight_val is not None and not all(given)):
+        raise ValueError(
+            "X_val and y_val belong together, and sample_weight_val to both: pass X_val and "
+            "y_val, or none of them."
+        )
+    return all(given)
 
 
 def encode_labels(y, classes, *, name="y"):
@@ -169,7 +247,7 @@ def encode_labels(y, classes, *, name="y"):
         If a label is none of `classes`.
     """
     y = column_or_1d(y, warn=True)
-    unknown = sorted(set(np.unique(y).tolist()) - set(classes.tolist()), key=str)
+    unknown = sorted(set(y.tolist()) - set(classes.tolist()), key=str)
     if unknown:
         raise ValueError(
             f"{name} holds labels that are none of the classes of this classifier: "
@@ -189,9 +267,9 @@ def check_weights(sample_weight, X, *, name="sample_weight"):
     n_samples = len(X)
     if sample_weight is None:
         return np.ones(n_samples)
-    if np.ndim(sample_weight) == 0:
+    if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, sample_weight)
-    weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name)
+    weights = _check_floats(sample_weight, name)
     if weights.ndim != 1:
         raise ValueError(
             f"{name} has shape {weights.shape}; expected one weight a row: (n_samples,)."
@@ -202,6 +280,67 @@ def check_weights(sample_weight, X, *, name="sample_weight"):
     if not weights.any():
         raise ValueError(f"{name} is zero for every row: nothing is left to train on.")
     return weights
+
+
+def _check_floats(values, name):
+    try:
+        return check_array(values, ensure_2d=False, dtype=np.float64, input_name=name)
+    except ValueError as error:
+        if name in str(error):
+            raise
+        raise ValueError(f"{name} must hold one number a row. {error}") from error
+
+
+def check_class_weight(class_weight, classes, labels, weights):
+    """Return `weights` times the weight of the class of each row.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+        ``"balanced"`` gives every class the same sum of weights.
+    classes : ndarray of shape (n_classes,)
+    labels : ndarray of shape (n,)
+        Indices into `classes`; need not hold all of them.
+    weights : ndarray of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If `class_weight` names other classes (scikit-learn's message), or leaves no row a weight.
+    """
+    if class_weight == "balanced":
+        totals = np.bincount(labels, weights, len(classes))
+        of_class = np.zeros(len(classes))
+        np.divide(totals.sum() / np.count_nonzero(totals), totals, of_class, where=totals > 0)
+    else:
+        of_class = compute_class_weight(class_weight, classes=classes, y=classes)
+    weights = weights * of_class[labels]
+    if not weights.any():
+        raise ValueError(
+            f"class_weight={class_weight!r} is zero for every row that has a weight: nothing is "
+            "left to train on."
+        )
+    return weights
+
+
+def split_hold_out(labels, fraction, seed):
+    """Return the row numbers that training keeps and those held out, stratified and shuffled.
+
+    Raises
+    ------
+    ValueError
+        If a class has too few rows to stand in both parts.
+    """
+    try:
+        kept, held_out = train_test_split(
+            np.arange(len(labels)), test_size=fraction, stratify=labels, random_state=seed
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"validation_fraction={fraction} of {len(labels)} rows leaves no part with rows of "
+            f"every class ({error}). Pass another validation_fraction, or X_val and y_val."
+        ) from error
+    return np.sort(kept), np.sort(held_out)
 
 
 def resolve_pixel_range(images, pixel_range):

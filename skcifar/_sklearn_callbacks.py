@@ -1,0 +1,87 @@
+"""scikit-learn's callback protocol: what progress bars and monitors hear of a fit.
+
+The protocol came with scikit-learn 1.9. Below it the names here do nothing, so that the rest of
+the package does not see the version.
+"""
+
+from functools import wraps
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+
+    class CallbackSupportMixin:
+        """Adds nothing: this scikit-learn has no callbacks."""
+
+        def _init_callback_context(self, **_):
+            return _NoContext()
+
+    def with_callbacks(method):
+        return method
+
+    class _NoContext:
+        def subcontext(self, **_):
+            return self
+
+        def call_on_fit_task_begin(self, **_):
+            return self
+
+        def call_on_fit_task_end(self, **_):
+            return False
+
+
+class FitTask:
+    """One call of `fit` as scikit-learn's callbacks see it: a task, each epoch one within it.
+
+    Parameters
+    ----------
+    estimator : estimator with `CallbackSupportMixin`
+    X, y : array-like
+        As the user gave them.
+    sample_weight : array-like, default=None
+    n_epochs : int, default=0
+        Greatest number of epochs.
+    """
+
+    def __init__(self, estimator, X, y=None, sample_weight=None, *, n_epochs=0):
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self._context = estimator._init_callback_context(max_subtasks=n_epochs)
+        self._epoch = None
+
+    def begin(self):
+        self._context.call_on_fit_task_begin(**self._arguments)
+
+    def end(self):
+        self._context.call_on_fit_task_end(**self._arguments, reconstruction_attributes={})
+
+    def begin_epoch(self, fitted):
+        """Tell of the begin of an epoch.
+
+        Parameters
+        ----------
+        fitted : callable
+            Returns the attributes that make a copy of the estimator one that is fitted so far;
+            called if a callback asks for it.
+        """
+        self._epoch = self._context.subcontext(task_name="epoch")
+        self._epoch.call_on_fit_task_begin(**self._arguments, reconstruction_attributes=fitted)
+
+    def end_epoch(self, fitted):
+        """Tell of the end of an epoch; return whether a callback wants training to stop."""
+        return self._epoch.call_on_fit_task_end(**self._arguments, reconstruction_attributes=fitted)
+
+
+def as_one_task(fit):
+    """Make scikit-learn's callbacks hear of `fit` of a transformer."""
+
+    @with_callbacks
+    @wraps(fit)
+    def fit_as_task(self, X, y=None):
+        task = FitTask(self, X, y)
+        task.begin()
+        fit(self, X, y)
+        task.end()
+        return self
+
+    return fit_as_task

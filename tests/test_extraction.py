@@ -1,0 +1,178 @@
+import dataclasses
+
+import joblib
+import numpy as np
+import pytest
+
+from skcifar import _extraction
+from skcifar._backbone import load_backbone
+from skcifar._extraction import (
+    Extractor,
+    FrozenNetwork,
+    check_precision,
+    n_threads,
+    resolve_engine,
+    run_network,
+)
+from skcifar._feature_cache import MemoryStore
+from skcifar._mobilenet_v2 import n_arrays
+from skcifar.datasets import make_images
+
+
+def frozen_network(image_shape=(20, 24, 3), alpha=0.35, **options):
+    network, weights = load_backbone(None, alpha, 32)
+    return FrozenNetwork(network, weights, image_shape, (0.0, 255.0), **options)
+
+
+@pytest.fixture
+def images():
+    return make_images(n_samples=20, image_shape=(20, 24, 3), random_state=0)[0]
+
+
+def relative_error(a, b):
+    return np.abs(a - b).max() / np.abs(a).max()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_engines_give_the_same_features(channels, mirrored):
+    images, _ = make_images(n_samples=20, image_shape=(20, 24, channels), random_state=0)
+    frozen = frozen_network(images.shape[1:], mirrored=mirrored)
+    tensorflow, openvino = (
+        run_network(frozen, images, engine, "float32") for engine in ("tensorflow", "openvino")
+    )
+    # The bound that users are promised; measured 1e-5 with the ImageNet weights.
+    assert relative_error(tensorflow, openvino) <= 1e-3
+
+
+@pytest.mark.parametrize("engine", ["tensorflow", "openvino"])
+def test_lower_part_puts_out_maps(images, engine):
+    frozen = frozen_network()
+    n_lower = n_arrays(frozen.network, 13)
+    lower = dataclasses.replace(frozen, last=13, weights=frozen.weights[:n_lower])
+    maps = run_network(lower, images, engine, "float32")
+    assert maps.shape == (20, *lower.feature_shape)
+    assert relative_error(maps, run_network(lower, images, "tensorflow", "float32")) <= 1e-3
+
+
+def test_mirrored_network_sees_the_mirror_image(images):
+    mirrored = run_network(frozen_network(mirrored=True), images, "openvino", "float32")
+    expected = run_network(frozen_network(), images[:, :, ::-1], "openvino", "float32")
+    # Sums run in another order.
+    assert relative_error(expected, mirrored) <= 1e-5
+
+
+def test_grey_images_are_repeated_to_rgb(images):
+    grey = images[..., :1]
+    rgb = np.repeat(grey, 3, axis=3)
+    expected = run_network(frozen_network((20, 24, 3)), rgb, "openvino", "float32")
+    actual = run_network(frozen_network((20, 24, 1)), grey, "openvino", "float32")
+    assert relative_error(expected, actual) <= 1e-5
+
+
+def test_openvino_runs_in_the_precision_asked_for():
+    for precision, expected in (("float32", "f32"), ("bfloat16", "bf16")):
+        try:
+            check_precision("openvino", precision)
+        except ValueError:
+            pytest.skip("this processor has no bfloat16")
+        run = _extraction._compiled(frozen_network(), "openvino", precision, 1)
+        element_type = run.compiled.get_property("INFERENCE_PRECISION_HINT")
+        assert element_type.get_type_name() == expected
+
+
+def test_precision_that_the_processor_lacks_is_an_error(monkeypatch):
+    monkeypatch.setattr(_extraction, "_has_bfloat16", lambda engine: False)
+    with pytest.raises(ValueError, match='not to be had .* Pass precision="float32"'):
+        check_precision("tensorflow", "bfloat16")
+
+
+def test_missing_engine_names_the_pip_line(monkeypatch):
+    monkeypatch.setattr(_extraction.importlib.util, "find_spec", lambda name: None)
+    assert resolve_engine("auto") == "tensorflow"
+    with pytest.raises(ImportError, match=r"pip install \"skcifar\[openvino\]\""):
+        resolve_engine("openvino")
+
+
+def test_padding_of_the_last_batch_changes_nothing(images):
+    frozen = frozen_network()
+    whole = run_network(frozen, images, "openvino", "float32")
+    alone = np.concatenate(
+        [run_network(frozen, images[i : i + 1], "openvino", "float32") for i in range(len(images))]
+    )
+    np.testing.assert_array_equal(whole, alone)
+
+
+def test_chunks_make_the_whole(images, monkeypatch):
+    frozen, extractor = frozen_network(), Extractor("openvino")
+    whole = extractor.extract(frozen, images)
+    monkeypatch.setattr(_extraction, "_CHUNK_SIZE", 7)
+    np.testing.assert_array_equal(extractor.extract(frozen, images), whole)
+
+
+def test_an_image_that_stands_twice_is_run_once(images, monkeypatch):
+    counted = []
+    monkeypatch.setattr(
+        _extraction,
+        "run_network",
+        lambda frozen, images, *rest: (
+            counted.append(len(images)) or run_network(frozen, images, *rest)
+        ),
+    )
+    extractor = Extractor("openvino", store=MemoryStore())
+    twice = np.concatenate([images, images])
+    features = extractor.extract(frozen_network(), twice)
+    np.testing.assert_array_equal(features[:20], features[20:])
+    extractor.extract(frozen_network(), images[::-1])
+    assert counted == [20]
+
+
+def test_more_features_than_the_store_holds_are_not_kept(images, monkeypatch):
+    store = MemoryStore()
+    extractor = Extractor("openvino", store=store)
+    frozen = frozen_network()
+    monkeypatch.setenv("SKCIFAR_MEMORY_CACHE_BYTES", str(20 * 1280 * 4))
+    few = extractor.extract(frozen, images)
+    extractor.extract(frozen, make_images(n_samples=21, image_shape=(20, 24, 3))[0])
+    out = np.empty_like(few)
+    key, digests = extractor._store_key(frozen), _extraction.image_digests(images)
+    assert store.read(key, digests, out) == []
+    np.testing.assert_array_equal(out, few)
+
+
+def test_fingerprint_tells_apart_all_that_decides_the_features():
+    frozen = frozen_network()
+    other_weights = (frozen.weights[0] + 1, *frozen.weights[1:])
+    variants = [
+        frozen,
+        dataclasses.replace(frozen, weights=other_weights),
+        dataclasses.replace(frozen, pixel_range=(0.0, 1.0)),
+        dataclasses.replace(frozen, image_shape=(24, 20, 3)),
+        dataclasses.replace(frozen, mirrored=True),
+        dataclasses.replace(frozen, translation=1),
+        dataclasses.replace(frozen, last=13),
+        dataclasses.replace(frozen, network=dataclasses.replace(frozen.network, input_size=64)),
+    ]
+    assert len({variant.fingerprint for variant in variants}) == len(variants)
+    keys = {
+        Extractor(engine, precision)._store_key(frozen)
+        for engine in ("tensorflow", "openvino")
+        for precision in ("float32", "bfloat16")
+    }
+    assert len(keys) == 4
+    assert frozen_network().fingerprint == frozen.fingerprint
+
+
+def test_shifts_derive_from_the_image_and_stay_within_an_eighth(images):
+    shifted = _extraction._translated(images, 1)
+    np.testing.assert_array_equal(shifted, _extraction._translated(images[::-1], 1)[::-1])
+    assert (shifted != _extraction._translated(images, 2)).any()
+    column = np.arange(24, dtype=np.uint8) + np.zeros((5, 20, 24, 1), np.uint8)
+    column += np.arange(5, dtype=np.uint8)[:, None, None, None] * 30  # five different images
+    moved = _extraction._translated(column, 1).astype(int) - column
+    assert np.abs(moved).max() <= 3
+
+
+def test_threads_are_those_that_joblib_grants():
+    granted = joblib.Parallel(n_jobs=2)(joblib.delayed(n_threads)() for _ in range(2))
+    assert granted == [max(1, joblib.cpu_count() // 2)] * 2

@@ -1,0 +1,135 @@
+import keras
+import numpy as np
+import pytest
+
+from skcifar import MobileNetV2Classifier, _extraction, _fine_tuning
+from skcifar.datasets import make_images
+
+SMALL = {"weights": None, "alpha": 0.35, "input_size": 32, "epochs": 3, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_images(n_samples=48, random_state=0)
+
+
+def weights_of(classifier):
+    return classifier._frozen.weights
+
+
+@pytest.mark.parametrize("blocks", [0, 2, "all"])
+def test_only_the_unfrozen_top_changes(data, blocks):
+    frozen = MobileNetV2Classifier(**SMALL).fit(*data)
+    tuned = MobileNetV2Classifier(**SMALL, fine_tune_epochs=1, fine_tune_blocks=blocks).fit(*data)
+    changed = [
+        bool((a != b).any()) for a, b in zip(weights_of(frozen), weights_of(tuned), strict=True)
+    ]
+    # From the top: the last convolution is one unit of 5 arrays, a block 15.
+    n_unfrozen = len(changed) if blocks == "all" else 5 + 15 * blocks
+    assert not any(changed[: len(changed) - n_unfrozen])
+    assert changed[len(changed) - n_unfrozen]
+    assert tuned.n_iter_ == 4
+    assert tuned.fine_tune_start_ == 3
+    assert frozen.fine_tune_start_ is None
+
+
+def test_model_and_predict_proba_agree_after_fine_tuning(data):
+    X, y = data
+    classifier = MobileNetV2Classifier(
+        **SMALL, fine_tune_epochs=2, fine_tune_blocks=3, test_time_augmentation=True
+    ).fit(X, y)
+    np.testing.assert_allclose(
+        classifier.model_.predict(X, verbose=0), classifier.predict_proba(X), atol=1e-3
+    )
+
+
+def test_fine_tuning_twice_gives_the_same(data):
+    options = {**SMALL, "fine_tune_epochs": 2, "augmentation": "flip_translate"}
+    for blocks in (2, "all"):
+        first, again = (
+            MobileNetV2Classifier(**options, fine_tune_blocks=blocks)
+            .fit(*data)
+            .predict_proba(data[0])
+            for _ in range(2)
+        )
+        np.testing.assert_array_equal(first, again)
+
+
+def test_loss_does_not_jump_when_blocks_are_unfrozen(data):
+    history = (
+        MobileNetV2Classifier(**{**SMALL, "epochs": 20}, fine_tune_epochs=2, dropout=0.0)
+        .fit(*data)
+        .history_
+    )
+    assert history["loss"][20] < history["loss"][19] + 0.05
+
+
+def test_frozen_lower_part_runs_once_an_image_and_view(data, monkeypatch):
+    run, counts = _extraction.run_network, {}
+
+    def counting(frozen, images, *rest):
+        key = (frozen.last, frozen.mirrored)
+        counts[key] = counts.get(key, 0) + len(images)
+        return run(frozen, images, *rest)
+
+    monkeypatch.setattr(_extraction, "run_network", counting)
+    MobileNetV2Classifier(
+        **SMALL, fine_tune_epochs=3, augmentation="flip", pixel_range=(0, 300)
+    ).fit(*data)
+    assert counts == {(18, False): 48, (18, True): 48, (13, False): 48, (13, True): 48}
+
+
+def test_maps_beyond_the_bound_are_kept_in_a_file_with_the_same_result(data, monkeypatch):
+    options = {**SMALL, "fine_tune_epochs": 1}
+    in_memory = MobileNetV2Classifier(**options).fit(*data).predict_proba(data[0])
+    monkeypatch.setattr(_fine_tuning, "_MEMORY_BOUND", 1)
+    on_disk = MobileNetV2Classifier(**options).fit(*data).predict_proba(data[0])
+    np.testing.assert_array_equal(in_memory, on_disk)
+
+
+def test_best_epoch_of_both_phases_is_restored(data):
+    X, y = data
+    rng = np.random.default_rng(0)
+    X_val, y_val = X[:20], rng.permutation(y[:20])
+    classifier = MobileNetV2Classifier(
+        **SMALL, early_stopping=True, fine_tune_epochs=4, fine_tune_learning_rate=1e-2
+    ).fit(X, y, X_val=X_val, y_val=y_val)
+    probabilities = classifier.predict_proba(X_val)
+    loss = -np.log(probabilities[np.arange(20), np.searchsorted(classifier.classes_, y_val)]).mean()
+    assert loss == pytest.approx(min(classifier.history_["val_loss"]), rel=1e-2)
+
+
+def test_partial_fit_trains_the_head_of_a_tuned_network_and_no_more(data):
+    classifier = MobileNetV2Classifier(**SMALL, fine_tune_epochs=1).fit(*data)
+    before = weights_of(classifier)
+    classifier.partial_fit(*data)
+    assert weights_of(classifier) is before
+
+
+def test_augmented_images_are_mirrored_and_shifted():
+    images = np.arange(4 * 8 * 8, dtype=np.float32).reshape(4, 8, 8, 1)
+    mirrored = np.array([False, True, False, True])
+    shifts = np.array([[0, 0], [0, 0], [1, 0], [0, -1]])
+    augmented = _fine_tuning.AugmentedImages(images, mirrored, shifts)[np.arange(4)]
+    np.testing.assert_array_equal(augmented[0], images[0])
+    np.testing.assert_array_equal(augmented[1], images[1][:, ::-1])
+    np.testing.assert_array_equal(augmented[2][:-1], images[2][1:])
+    np.testing.assert_array_equal(augmented[3][:, :-1], images[3][:, ::-1][:, 1:])
+
+
+def test_warmup_is_a_small_share_of_a_short_run():
+    assert _fine_tuning.warmup_epochs(50_000, 64, 5) == pytest.approx(300 / 782)
+    assert _fine_tuning.warmup_epochs(640, 64, 5) == 1.0
+
+
+def test_batch_normalisation_keeps_its_statistics(data):
+    classifier = MobileNetV2Classifier(**SMALL, fine_tune_epochs=1, fine_tune_blocks="all").fit(
+        *data
+    )
+    moving = [
+        variable
+        for layer in classifier.model_.get_layer("mobilenetv2").layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+        for variable in (layer.moving_mean, layer.moving_variance)
+    ]
+    assert {float(np.unique(v.numpy())[0]) for v in moving} == {0.0, 1.0}

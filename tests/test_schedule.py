@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from skcifar._schedule import Schedule
+
+
+def make_schedule(**options):
+    options = {"seed": 0, "batch_size": 4, "learning_rate": 0.1, "first_epoch": 0, **options}
+    return Schedule(**{"n_epochs": 5, **options})
+
+
+def test_every_row_stands_once_in_an_epoch_and_padding_weighs_nothing():
+    plan = make_schedule().plan(0, np.ones(10))
+    assert plan.rows.shape == plan.weights.shape == (3, 4)
+    assert sorted(plan.rows[plan.weights > 0]) == list(range(10))
+    assert plan.sizes.tolist() == [4, 4, 2]
+
+
+def test_batches_are_no_larger_than_the_data():
+    assert make_schedule(batch_size=1000).plan(0, np.ones(10)).rows.shape == (1, 10)
+
+
+def test_weights_are_divided_by_their_mean():
+    weights = np.array([1.0, 3.0, 2.0])
+    plan = make_schedule().plan(0, weights)
+    np.testing.assert_allclose(plan.weights[0], (weights / 2)[plan.rows[0]])
+
+
+def test_an_epoch_derives_from_seed_and_number_alone():
+    first, again = (make_schedule().plan(3, np.ones(20)) for _ in range(2))
+    np.testing.assert_array_equal(first.rows, again.rows)
+    assert first.dropout_seed == again.dropout_seed
+    for other in (make_schedule().plan(4, np.ones(20)), make_schedule(seed=1).plan(3, np.ones(20))):
+        assert (first.rows != other.rows).any()
+        assert first.dropout_seed != other.dropout_seed
+
+
+def test_each_epoch_draws_one_view_of_each_image():
+    plans = [make_schedule(n_views=3).plan(epoch, np.ones(8)) for epoch in range(30)]
+    for plan in plans:
+        assert sorted(plan.rows.ravel() // 3) == list(range(8))
+    assert {int(row) % 3 for plan in plans for row in plan.rows.ravel()} == {0, 1, 2}
+
+
+def test_cosine_decay_falls_from_the_peak_to_zero():
+    schedule = make_schedule(n_epochs=4, batch_size=1)
+    rates = np.concatenate([schedule.plan(epoch, np.ones(50)).learning_rates for epoch in range(4)])
+    expected = 0.1 * (1 + np.cos(np.pi * np.arange(200) / 200)) / 2
+    np.testing.assert_allclose(rates, expected, rtol=1e-5)
+
+
+def test_decay_starts_at_the_first_epoch_of_the_phase():
+    late = make_schedule(first_epoch=7).plan(7, np.ones(8)).learning_rates
+    np.testing.assert_array_equal(late, make_schedule().plan(0, np.ones(8)).learning_rates)
+
+
+def test_constant_rate():
+    assert (
+        make_schedule(decay=False).plan(4, np.ones(8)).learning_rates.tolist()
+        == [pytest.approx(0.1)] * 2
+    )
+
+
+def test_warmup_rises_to_the_peak_and_never_over_it():
+    schedule = make_schedule(warmup=2, n_epochs=10, batch_size=1)
+    rates = np.concatenate([schedule.plan(e, np.ones(50)).learning_rates for e in range(10)])
+    assert (np.diff(rates[:100]) > 0).all()
+    assert rates.argmax() in (99, 100)
+    assert rates.max() == pytest.approx(0.1)
+    assert rates[-1] < 1e-4
