@@ -80,12 +80,17 @@ def check_parameters(estimator, constraints):
     ValueError
         Names the parameter, the estimator, what is allowed and what was given.
     """
+    values = {name: getattr(estimator, name) for name in constraints}
+    check_values(type(estimator).__name__, values, constraints)
+
+
+def check_values(owner, values, constraints):
+    """Raise if one of `values` of the parameters of `owner`, a name, is not as constrained."""
     for name, constraint in constraints.items():
-        value = getattr(estimator, name)
-        if not constraint.holds(value):
+        if not constraint.holds(values[name]):
             raise ValueError(
-                f"The {name!r} parameter of {type(estimator).__name__} must be "
-                f"{constraint.words}. Got {value!r} instead."
+                f"The {name!r} parameter of {owner} must be {constraint.words}. "
+                f"Got {values[name]!r} instead."
             )
 
 

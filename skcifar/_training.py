@@ -359,6 +359,7 @@ class BatchProgress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self._note = _note(logs)
+        self._progress.advance(0, note=self._note)
 
 
 class EpochTasks(keras.callbacks.Callback):

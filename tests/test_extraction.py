@@ -83,7 +83,7 @@ def test_openvino_runs_in_the_precision_asked_for():
 
 def test_precision_that_the_processor_lacks_is_an_error(monkeypatch):
     monkeypatch.setattr(_extraction, "_has_bfloat16", lambda engine: False)
-    with pytest.raises(ValueError, match='not to be had .* Pass precision="float32"'):
+    with pytest.raises(ValueError, match=r'not to be had .* Pass precision="float32"'):
         check_precision("tensorflow", "bfloat16")
 
 
