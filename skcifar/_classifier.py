@@ -429,7 +429,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         check_parameters(self, _CONSTRAINTS)
         import_keras()
         self._extractor()
-        from ._training import check_callbacks
+        from ._callbacks import check_callbacks
 
         check_callbacks(self.callbacks)
 
@@ -505,13 +505,13 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
 
     def _watch_validation(self):
         """Return the callback that stops both phases early, or None."""
-        from ._training import BestWeights
+        from ._callbacks import BestWeights
 
         return BestWeights(self.n_iter_no_change) if self.early_stopping else None
 
     def _train_head(self, training, validation, schedule, task, progress, best=None):
         """Extract features, train the head on them, and keep both with the history."""
-        from . import _training
+        from . import _callbacks, _training
 
         features = self._training_features(training.images, progress)
         if self._head is None:
@@ -535,8 +535,8 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
             validation_data=validation_data,
             best=best,
             callbacks=[
-                _training.EpochProgress(progress),
-                _training.EpochTasks(task, self._fitted_so_far),
+                _callbacks.EpochProgress(progress),
+                _callbacks.EpochTasks(task, self._fitted_so_far),
                 *self.callbacks_,
             ],
         )
@@ -544,7 +544,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
 
     def _fine_tune(self, training, validation, task, progress, best):
         """Unfreeze the top of the network, train it with the head, and keep both."""
-        from . import _fine_tuning, _training
+        from . import _callbacks, _fine_tuning
 
         first_unfrozen = first_unfrozen_unit(self.fine_tune_blocks)
         n_rows, n_epochs = len(training.labels), self.fine_tune_epochs
@@ -576,8 +576,8 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
             validation_data=validation and (held_out, validation.labels, validation.weights),
             best=best,
             callbacks=[
-                _training.BatchProgress(progress),
-                _training.EpochTasks(
+                _callbacks.BatchProgress(progress),
+                _callbacks.EpochTasks(
                     task, partial(self._fitted_so_far, first_unfrozen=first_unfrozen)
                 ),
                 *self.callbacks_,

@@ -11,7 +11,7 @@ import importlib.util
 import math
 import os
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -336,7 +336,6 @@ def _compile_openvino(frozen, precision, threads):
 
     Neither TensorFlow nor a converter is needed.
     """
-    openvino = import_openvino()
     properties = {
         "PERFORMANCE_HINT": "THROUGHPUT",
         # Said outright: bfloat16 is OpenVINO's own default where the processor has it.
@@ -344,20 +343,31 @@ def _compile_openvino(frozen, precision, threads):
         "INFERENCE_NUM_THREADS": threads,
     }
     compiled = _openvino_core().compile_model(_openvino_model(frozen), "CPU", properties)
+    n_requests = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
 
     def run(batches, out):
-        def keep(request, start):
-            rows = out[start : start + _BATCH_SIZES["openvino"]]
-            rows[:] = request.get_output_tensor(0).data[: len(rows)]
-
-        queue = openvino.AsyncInferQueue(compiled)
-        queue.set_callback(keep)
+        # No callbacks, and so no AsyncInferQueue: OpenVINO's threads would ask for Python's lock
+        # after the last batch is there, and a process that ends then hangs or aborts.
+        idle = [compiled.create_infer_request() for _ in range(n_requests)]
+        running = deque()
         for start, batch in batches:
-            queue.start_async({0: batch}, start)
-        queue.wait_all()
+            request = idle.pop() if idle else _finished(running, out)
+            request.start_async({0: batch})
+            running.append((request, start))
+        while running:
+            _finished(running, out)
 
     run.compiled = compiled
     return run
+
+
+def _finished(running, out):
+    """Wait for the oldest of the `running` requests, keep what it computed, and return it."""
+    request, start = running.popleft()
+    request.wait()
+    rows = out[start : start + _BATCH_SIZES["openvino"]]
+    rows[:] = request.get_output_tensor(0).data[: len(rows)]
+    return request
 
 
 @functools.cache

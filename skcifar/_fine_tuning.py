@@ -18,8 +18,9 @@ from ._mobilenet_v2 import (
     build_units,
     n_arrays,
 )
+from ._planned_model import PlannedModel, make_loss, make_optimizer
 from ._schedule import AUGMENTATION_STREAM
-from ._training import PlannedModel, dense_layers, make_loss, make_optimizer
+from ._training import dense_layers
 
 # Half precision: at 96 px the input of block 13 is 7 kB a view then. Not float16: the maps of a
 # random network are of the order of 1e-12.

@@ -14,13 +14,16 @@ PACKAGE = Path(skcifar.__file__).parent
 # From the top: a module may import from rows below its own, and from its own row.
 LAYERS = (
     ("__init__",),
-    ("_persistence", "_pretrained", "model_selection"),
+    ("_persistence", "_export", "_pretrained", "model_selection"),
+    ("_serialization", "_archive", "_onnx"),
     ("_classifier", "_features"),
     ("_backbone", "_normalizer", "_fine_tuning"),
     ("_training",),
+    ("_planned_model", "_callbacks"),
     ("_extraction", "_sklearn_callbacks", "plotting", "datasets"),
-    ("_feature_cache", "_mobilenet_v2", "_head", "_imagenet_weights", "metrics"),
-    ("_schedule", "_validation", "_parameters", "_progress", "_framework", "_downloads"),
+    ("_feature_cache", "_head", "_imagenet_weights", "_channels_first", "metrics"),
+    ("_mobilenet_v2",),
+    ("_schedule", "_validation", "_parameters", "_progress", "_framework", "_downloads", "_files"),
     ("_version",),
 )
 LEVEL = {module: level for level, row in enumerate(LAYERS) for module in row}

@@ -4,16 +4,11 @@ import keras
 import numpy as np
 import pytest
 
+from skcifar._callbacks import BestWeights
 from skcifar._head import Head, Standardization, softmax
+from skcifar._planned_model import FusedAdam, make_optimizer
 from skcifar._schedule import Schedule
-from skcifar._training import (
-    BestWeights,
-    FusedAdam,
-    HeadSettings,
-    fitted_head_estimator,
-    make_optimizer,
-    train_head,
-)
+from skcifar._training import HeadSettings, fitted_head_estimator, train_head
 
 N_ROWS, N_FEATURES, N_CLASSES = 90, 12, 3
 

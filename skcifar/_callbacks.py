@@ -1,0 +1,103 @@
+"""What listens to the epochs of a fit.
+
+Imports Keras at the top: import this module inside functions.
+"""
+
+import keras
+import numpy as np
+
+
+class BestWeights(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the least validation loss; stops when it is past.
+
+    One instance watches both phases of a fit: `weights` are those of the running phase, None as
+    long as none of its epochs was better than all before.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs without a lower loss before training stops.
+    """
+
+    def __init__(self, patience):
+        super().__init__()
+        self.patience = patience
+        self.loss, self.waited, self.weights = np.inf, 0, None
+
+    def on_train_begin(self, logs=None):
+        self.waited, self.weights = 0, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.waited += 1
+        if logs["val_loss"] < self.loss:
+            self.loss, self.waited = logs["val_loss"], 0
+            self.weights = self.model.get_weights()
+        self.model.stop_training |= self.waited >= self.patience
+
+
+class EpochProgress(keras.callbacks.Callback):
+    """Tells a `Progress` of each epoch."""
+
+    def __init__(self, progress):
+        super().__init__()
+        self._progress = progress
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._progress.advance(note=_note(logs))
+
+
+class BatchProgress(keras.callbacks.Callback):
+    """Tells a `Progress` of each batch, with the figures of the last epoch."""
+
+    def __init__(self, progress):
+        super().__init__()
+        self._progress, self._note = progress, ""
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._progress.advance(note=self._note)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._note = _note(logs)
+        self._progress.advance(0, note=self._note)
+
+
+class EpochTasks(keras.callbacks.Callback):
+    """Tells a `FitTask` of each epoch, and stops training where one of its callbacks wants that.
+
+    Parameters
+    ----------
+    task : FitTask
+    fitted : callable
+        From the model to the attributes of an estimator that is fitted so far.
+    """
+
+    def __init__(self, task, fitted):
+        super().__init__()
+        self._task, self._fitted = task, fitted
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._task.begin_epoch(lambda: self._fitted(self.model))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training |= self._task.end_epoch(lambda: self._fitted(self.model))
+
+
+def _note(logs):
+    """Return the figures that matter, short enough for a bar of 80 columns."""
+    prefix = "val_" if "val_loss" in logs else ""
+    figures = ((prefix + name, logs[prefix + name]) for name in ("loss", "accuracy"))
+    return " ".join(f"{name} {value:#.3g}" for name, value in figures)
+
+
+def check_callbacks(callbacks):
+    """Raise if one of the `callbacks` that a user passed is no Keras callback.
+
+    Raises
+    ------
+    TypeError
+    """
+    for callback in callbacks or ():
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise TypeError(
+                f"callbacks must hold instances of keras.callbacks.Callback. Got {callback!r}."
+            )
