@@ -1,12 +1,13 @@
 """MobileNetV2 image classification as scikit-learn estimators."""
 
-from . import datasets, metrics, plotting
+from . import datasets, metrics, model_selection, plotting
 from ._classifier import MobileNetV2Classifier
 from ._export import export
 from ._feature_cache import clear_feature_cache
 from ._features import MobileNetV2Features
 from ._normalizer import ImageNormalizer
 from ._persistence import load, save
+from ._pretrained import load_pretrained
 from ._version import __version__
 
 __all__ = [
@@ -18,7 +19,9 @@ __all__ = [
     "datasets",
     "export",
     "load",
+    "load_pretrained",
     "metrics",
+    "model_selection",
     "plotting",
     "save",
 ]

@@ -25,6 +25,7 @@ from ._mobilenet_v2 import (
     nearest_input_size,
 )
 from ._parameters import instance, integer, option, real, satisfying
+from ._shipped_weights import CIFAR10_ALPHA, cifar10_weights
 from ._validation import ImageInputMixin, resolve_pixel_range
 
 # Seed of weights=None: the same random network in every process, so that the cache serves it.
@@ -109,6 +110,10 @@ def load_backbone(weights, alpha, input_size):
     ValueError
         If there are none for `alpha`, or a file holds something else.
     """
+    if weights == "cifar10":
+        _check_cifar10_alpha(alpha)
+        network = MobileNetV2(input_size, CIFAR10_ALPHA, variant="cifar10")
+        return network, cifar10_weights()[0]
     alpha = 1.0 if alpha is None else float(alpha)
     if weights is None:
         return MobileNetV2(input_size, alpha), _random_weights(alpha)
@@ -120,6 +125,14 @@ def load_backbone(weights, alpha, input_size):
         )
     stamp = path.stat().st_mtime_ns
     return MobileNetV2(input_size, alpha), _weights_from_file(str(path.absolute()), alpha, stamp)
+
+
+def _check_cifar10_alpha(alpha):
+    if alpha not in (None, CIFAR10_ALPHA):
+        raise ValueError(
+            f'weights="cifar10" were trained with alpha={CIFAR10_ALPHA}. Got alpha={alpha!r}. '
+            "Pass alpha=None, or other weights."
+        )
 
 
 @functools.lru_cache(maxsize=4)

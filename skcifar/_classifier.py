@@ -477,6 +477,16 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         self._head = None
         self.history_ = {}
 
+    def _with_head(self, head, image_shape, classes):
+        """Return this classifier, fitted with a head that was trained elsewhere."""
+        images = self._validate_images(np.zeros((1, *image_shape), np.uint8), reset=True)
+        self._set_classes(classes)
+        self._start(images)
+        self._head, self.callbacks_, self.fine_tune_start_ = head, [], None
+        self.engine_ = self._extractor().engine
+        self._keep_history({"loss": [], "accuracy": []})
+        return self
+
     def _hold_out(self, training, validation):
         """Return training and validation rows, the latter None if nothing is to be watched."""
         if validation is not None or not self.early_stopping:
