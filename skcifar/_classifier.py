@@ -1,6 +1,7 @@
 """MobileNetV2Classifier."""
 
 import copy
+import os
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._backbone import BACKBONE_CONSTRAINTS, ENGINE_CONSTRAINTS, BackboneMixin
+from ._checkpoint import open_checkpoint
 from ._framework import import_keras
 from ._head import Head, Standardization, softmax
 from ._mobilenet_v2 import N_BLOCKS, STEM, first_unfrozen_unit
@@ -69,6 +71,7 @@ _CONSTRAINTS = {
     "test_time_augmentation": option(False, True),
     "warm_start": option(False, True),
     **ENGINE_CONSTRAINTS,
+    "checkpoint_dir": option(None) | instance("a path", str, os.PathLike),
     "callbacks": option(None) | instance("a list of Keras callbacks", list, tuple),
     "random_state": option(None)
     | integer(0, 2**32 - 1)
@@ -155,6 +158,10 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         What runs the network. ``"auto"`` is OpenVINO on a CPU if it is installed, else TensorFlow.
     precision : {"float32", "bfloat16"}, default="float32"
         ``"bfloat16"`` is about half the time where the processor has it.
+    checkpoint_dir : path, default=None
+        Folder where a fit leaves its state after each epoch. A fit that was interrupted goes on
+        from its last finished epoch when it is started again with the same parameters, data and
+        `random_state` (an int), and ends as if it had not been; then it removes what it left.
     callbacks : list of keras.callbacks.Callback, default=None
         A deep copy runs in each fit. One that listens to batches makes training slower.
     random_state : int, RandomState or None, default=None
@@ -235,6 +242,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         feature_cache="memory",
         engine="auto",
         precision="float32",
+        checkpoint_dir=None,
         callbacks=None,
         random_state=None,
         verbose=0,
@@ -265,6 +273,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         self.feature_cache = feature_cache
         self.engine = engine
         self.precision = precision
+        self.checkpoint_dir = checkpoint_dir
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
@@ -309,11 +318,16 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
             training = self._weigh(training)
             task.begin()
             best = self._watch_validation()
-            self._train_head(training, validation, self._head_schedule(), task, progress, best)
+            checkpoint = self._open_checkpoint(training, validation)
+            self._train_head(
+                training, validation, self._head_schedule(), task, progress, best, checkpoint
+            )
             self.fine_tune_start_ = self.n_iter_ if self.fine_tune_epochs else None
             if self.fine_tune_epochs:
-                self._fine_tune(training, validation, task, progress, best)
+                self._fine_tune(training, validation, task, progress, best, checkpoint)
             task.end()
+            if checkpoint is not None:
+                checkpoint.remove()
         return self
 
     @with_callbacks
@@ -519,7 +533,22 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
 
         return BestWeights(self.n_iter_no_change) if self.early_stopping else None
 
-    def _train_head(self, training, validation, schedule, task, progress, best=None):
+    def _open_checkpoint(self, training, validation):
+        """Return where this fit leaves its state, or None."""
+        start = self._head.weights if self._head else []
+        return open_checkpoint(
+            self.checkpoint_dir,
+            self.get_params(),
+            self._seed,
+            np.frombuffer(self._frozen.fingerprint, np.uint8),
+            *(array.ravel() for array in start),
+            *training,
+            *(validation or ()),
+        )
+
+    def _train_head(
+        self, training, validation, schedule, task, progress, best=None, checkpoint=None
+    ):
         """Extract features, train the head on them, and keep both with the history."""
         from . import _callbacks, _training
 
@@ -549,10 +578,11 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
                 _callbacks.EpochTasks(task, self._fitted_so_far),
                 *self.callbacks_,
             ],
+            checkpoint=checkpoint and checkpoint.phase("head", best),
         )
         self._keep_history(history)
 
-    def _fine_tune(self, training, validation, task, progress, best):
+    def _fine_tune(self, training, validation, task, progress, best, checkpoint):
         """Unfreeze the top of the network, train it with the head, and keep both."""
         from . import _callbacks, _fine_tuning
 
@@ -592,6 +622,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
                 ),
                 *self.callbacks_,
             ],
+            checkpoint=checkpoint and checkpoint.phase("fine_tuning", best),
         )
         self._keep_history(history)
 

@@ -119,6 +119,7 @@ def fine_tune(
     validation_data=None,
     best=None,
     callbacks=(),
+    checkpoint=None,
 ):
     """Train the units from `first_unfrozen` up, and the head.
 
@@ -139,6 +140,7 @@ def fine_tune(
     best : BestWeights, default=None
         Whose weights are taken in the end, if it saw better ones than those of `head`.
     callbacks : sequence of keras.callbacks.Callback
+    checkpoint : PhaseCheckpoint, default=None
 
     Returns
     -------
@@ -156,6 +158,7 @@ def fine_tune(
         epochs=schedule.first_epoch + schedule.n_epochs,
         initial_epoch=schedule.first_epoch,
         callbacks=[*callbacks] if best is None else [*callbacks, best],
+        checkpoint=checkpoint,
     ).history
     n_epochs = schedule.first_epoch + len(history["loss"])
     if best is not None:

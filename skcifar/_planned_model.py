@@ -61,6 +61,7 @@ class PlannedModel(keras.Model):
         epochs=1,
         initial_epoch=0,
         callbacks=(),
+        checkpoint=None,
         **_,
     ):
         """Train for the epochs `initial_epoch` to ``epochs - 1`` and return the history.
@@ -78,11 +79,12 @@ class PlannedModel(keras.Model):
             `x` of shape (n, ...), without views.
         epochs, initial_epoch : int
         callbacks : list of keras.callbacks.Callback
+        checkpoint : PhaseCheckpoint, default=None
+            Where the state is left after each epoch, and taken from at the start.
         **_
             Keras' other options, which scikeras passes on; the schedule decides these.
         """
         callbacks = keras.callbacks.CallbackList(callbacks, model=self, epochs=epochs)
-        history = defaultdict(list)
         self.stop_training = False
         labels = np.repeat(np.ravel(y).astype(np.int32), schedule.n_views)
         run_epoch = self._run_batchwise
@@ -92,7 +94,14 @@ class PlannedModel(keras.Model):
             run_epoch = self._run_compiled
             x, labels = tf.constant(x), tf.constant(labels)
         callbacks.on_train_begin()
-        for epoch in range(initial_epoch, epochs):
+        history = defaultdict(list)
+        if checkpoint is not None:
+            self.optimizer.build(self.trainable_variables)
+            restored, self.stop_training = checkpoint.restore(self)
+            history.update(restored)
+        for epoch in range(initial_epoch + len(history["loss"]), epochs):
+            if self.stop_training:
+                break
             callbacks.on_epoch_begin(epoch)
             inputs = x(epoch) if callable(x) else x
             logs = run_epoch(inputs, labels, schedule.plan(epoch, row_weights), callbacks)
@@ -101,8 +110,8 @@ class PlannedModel(keras.Model):
             for name, value in logs.items():
                 history[name].append(value)
             callbacks.on_epoch_end(epoch, logs)
-            if self.stop_training:
-                break
+            if checkpoint is not None:
+                checkpoint.save(self, history)
         callbacks.on_train_end()
         for callback in callbacks.callbacks:
             callback.set_model(None)  # a user keeps the callback, and others use the model

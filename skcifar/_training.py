@@ -41,6 +41,7 @@ def train_head(
     validation_data=None,
     best=None,
     callbacks=(),
+    checkpoint=None,
 ):
     """Train `head` on standardised features for the epochs of `schedule`.
 
@@ -58,6 +59,7 @@ def train_head(
     best : BestWeights, default=None
         Whose weights are taken in the end.
     callbacks : sequence of keras.callbacks.Callback
+    checkpoint : PhaseCheckpoint, default=None
 
     Returns
     -------
@@ -76,6 +78,7 @@ def train_head(
             row_weights=weights,
             schedule=schedule,
             validation_data=validation_data,
+            checkpoint=checkpoint,
         )
         history = dict(estimator.history_)
         n_epochs = schedule.first_epoch + len(history["loss"])

@@ -19,7 +19,7 @@ LAYERS = (
     ("_classifier", "_features"),
     ("_backbone", "_normalizer", "_fine_tuning"),
     ("_training",),
-    ("_planned_model", "_callbacks"),
+    ("_planned_model", "_callbacks", "_checkpoint"),
     ("_extraction", "_sklearn_callbacks", "plotting", "datasets"),
     ("_feature_cache", "_head", "_shipped_weights", "_imagenet_weights", "_channels_first", "metrics"),
     ("_mobilenet_v2",),

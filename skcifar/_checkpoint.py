@@ -1,0 +1,136 @@
+"""Leaves the state of a long fit after each epoch, so that one that was killed can go on.
+
+A fit has an entry of its own, named by a digest of its parameters, data and seed: the entry of
+another fit is neither used nor harmed. Each phase of the fit is one file in it.
+"""
+
+import hashlib
+import json
+import shutil
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from ._feature_cache import image_digests
+from ._files import replaced_file
+
+_ENTRY_PREFIX = "skcifar-fit-v1-"
+# What a fit computes does not depend on these.
+_IRRELEVANT_PARAMETERS = ("callbacks", "checkpoint_dir", "feature_cache", "verbose")
+
+
+def open_checkpoint(folder, parameters, seed, *states):
+    """Return the `FitCheckpoint` of one fit in `folder`, or None if `folder` is None.
+
+    Parameters
+    ----------
+    folder : str, path-like or None
+    parameters : dict
+        Of the estimator.
+    seed : int
+    *states : bytes or ndarray
+        All else that decides the fit: images, labels, weights, what it goes on from.
+    """
+    if folder is None:
+        return None
+    digest = hashlib.blake2b(digest_size=16)
+    relevant = {k: v for k, v in parameters.items() if k not in _IRRELEVANT_PARAMETERS}
+    digest.update(repr((sorted(relevant.items()), seed)).encode())
+    for state in states:
+        digest.update(b"".join(image_digests(state)) if state.ndim > 1 else state.tobytes())
+    return FitCheckpoint(Path(folder) / f"{_ENTRY_PREFIX}{digest.hexdigest()}")
+
+
+class FitCheckpoint:
+    """The entry of one fit.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the entry; made when the first epoch ends.
+    """
+
+    def __init__(self, path):
+        self._path = path
+
+    def phase(self, name, best):
+        """Return the `PhaseCheckpoint` called `name`; `best` is the fit's `BestWeights` or None."""
+        return PhaseCheckpoint(self._path / f"{name}.npz", best)
+
+    def remove(self):
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
+class PhaseCheckpoint:
+    """State of one phase: weights, optimizer, history, and what early stopping has seen.
+
+    Parameters
+    ----------
+    path : Path
+    best : BestWeights or None
+    """
+
+    def __init__(self, path, best):
+        self._path, self._best = path, best
+
+    def save(self, model, history):
+        """Write the state after an epoch; warn, and go on, if that cannot be done."""
+        arrays = {"weights": model.get_weights()}
+        arrays["optimizer"] = [v.numpy() for v in model.optimizer.variables]
+        state = {"history": history, "stopped": bool(model.stop_training)}
+        if self._best is not None:
+            state["best"] = {"loss": float(self._best.loss), "waited": self._best.waited}
+            arrays["best"] = self._best.weights or []
+        named = {f"{k}{i}": a for k, group in arrays.items() for i, a in enumerate(group)}
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with replaced_file(self._path) as file:
+                np.savez(file, state=json.dumps(state), **named)
+        except OSError as error:
+            warnings.warn(
+                f"The state of the fit could not be left in checkpoint_dir ({error}).",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def restore(self, model):
+        """Put `model` back to where it was; return the history and whether it had stopped."""
+        if not self._path.exists():
+            return {}, False
+        try:
+            state, arrays = self._read()
+            self._assign(model, arrays, state)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+            warnings.warn(
+                f"{self._path} is damaged ({error}): this phase of the fit starts over.",
+                UserWarning,
+                stacklevel=2,
+            )
+            return {}, False
+        return state["history"], state["stopped"]
+
+    def _read(self):
+        with open(self._path, "rb") as file, np.load(file, allow_pickle=False) as stored:
+            state = json.loads(str(stored["state"]))
+            arrays = {name: stored[name] for name in stored.files if name != "state"}
+        return state, {
+            group: [arrays[f"{group}{i}"] for i in range(_count(arrays, group))]
+            for group in ("weights", "optimizer", "best")
+        }
+
+    def _assign(self, model, arrays, state):
+        for variable, array in zip(model.weights, arrays["weights"], strict=True):
+            if variable.shape != array.shape:
+                raise ValueError("its arrays are of other shapes")
+        model.set_weights(arrays["weights"])
+        for variable, array in zip(model.optimizer.variables, arrays["optimizer"], strict=True):
+            variable.assign(array)
+        if self._best is not None:
+            self._best.loss, self._best.waited = state["best"]["loss"], state["best"]["waited"]
+            self._best.weights = arrays["best"] or None
+
+
+def _count(arrays, group):
+    return sum(name.removeprefix(group).isdigit() for name in arrays if name.startswith(group))
