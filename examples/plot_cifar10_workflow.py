@@ -17,6 +17,7 @@ random network take their place.
 # ----
 # `MobileNetV2Features.fit` loads the weights, and so tells whether they can be had.
 
+# sphinx_gallery_thumbnail_number = 5
 import matplotlib.pyplot as plt
 from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.model_selection import train_test_split

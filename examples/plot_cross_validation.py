@@ -74,6 +74,7 @@ ax.legend()
 # %%
 # How each fold learned
 # ---------------------
+# One curve for each fold, and their mean. A fold that learns differently would stand out here.
 
 TrainingHistoryDisplay.from_estimator(folds["estimator"])
 plt.show()

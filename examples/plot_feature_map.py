@@ -8,13 +8,12 @@ The frozen network turns an image into 1,280 numbers. Projected to two dimension
 what lies together looks alike to the network, and will be hard to tell apart.
 """
 
-# sphinx_gallery_thumbnail_number = 2
-
 # %%
 # Data
 # ----
 # A part of CIFAR-10, or the handwritten digits where CIFAR-10 or the weights cannot be had.
 
+# sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import pairwise_distances

@@ -8,8 +8,6 @@ A table of errors says how many there are. The images themselves often say why: 
 part of an object, an unusual angle.
 """
 
-# sphinx_gallery_thumbnail_number = 1
-
 # %%
 # Data and classifier
 # -------------------

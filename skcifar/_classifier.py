@@ -15,6 +15,7 @@ from ._checkpoint import open_checkpoint
 from ._framework import import_keras
 from ._head import Head, Standardization, softmax
 from ._mobilenet_v2 import N_BLOCKS, STEM, first_unfrozen_unit
+from ._memory import advice_when_out_of_memory
 from ._parameters import (
     check_parameters,
     instance,
@@ -176,6 +177,11 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
     n_classes_ : int
     n_features_in_ : int
         ``height * width * channels``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of `X`, where it was a frame of rows.
+    n_samples_seen_ : int
+        Images that were trained on, those held out not counted. `partial_fit` and `warm_start` add
+        theirs.
     image_shape_ : tuple of three ints
     pixel_range_ : tuple of two floats
         What `pixel_range` stood for.
@@ -305,10 +311,16 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
             was before the call.
         OSError
             If the weights of the network are not there and cannot be downloaded.
+        MemoryError
+            If memory runs out. It says what to turn down.
         """
         self._check_setup()
         task = FitTask(self, X, y, sample_weight, n_epochs=self.epochs + self.fine_tune_epochs)
-        with unchanged_on_error(self), progress_bar(self.verbose) as progress:
+        with (
+            unchanged_on_error(self),
+            advice_when_out_of_memory(),
+            progress_bar(self.verbose) as progress,
+        ):
             goes_on = self.warm_start and self.__sklearn_is_fitted__()
             training = self._validate_training(X, y, sample_weight, goes_on=goes_on)
             validation = self._validate_validation(X_val, y_val, sample_weight_val)
@@ -348,7 +360,11 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         """
         self._check_setup()
         task = FitTask(self, X, y, sample_weight, n_epochs=1)
-        with unchanged_on_error(self), progress_bar(self.verbose) as progress:
+        with (
+            unchanged_on_error(self),
+            advice_when_out_of_memory(),
+            progress_bar(self.verbose) as progress,
+        ):
             self._learn_classes(classes)
             goes_on = self.__sklearn_is_fitted__()
             training = self._validate_batch(X, y, sample_weight, reset=not goes_on)
@@ -426,23 +442,24 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
 
     @property
     def head_(self):
-        from ._training import fitted_head_estimator
-
-        return self._built("head_", lambda: fitted_head_estimator(self._head, self.dropout))
+        return self._built(
+            "head_", lambda training: training.fitted_head_estimator(self._head, self.dropout)
+        )
 
     @property
     def model_(self):
-        from ._training import build_model
-
         return self._built(
-            "model_", lambda: build_model(self._frozen, self._head, self.test_time_augmentation)
+            "model_",
+            lambda training: training.build_model(
+                self._frozen, self._head, self.test_time_augmentation
+            ),
         )
 
     def _check_setup(self):
         """Raise before any work if a parameter, a library or a processor is not as needed."""
         check_parameters(self, _CONSTRAINTS)
         import_keras()
-        self._extractor()
+        self._extractor().begin_call()
         from ._callbacks import check_callbacks
 
         check_callbacks(self.callbacks)
@@ -489,14 +506,16 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         self.pixel_range_ = self._frozen.pixel_range
         self._seed = draw_seed(self.random_state)
         self._head = None
+        self.n_samples_seen_ = 0
         self.history_ = {}
 
-    def _with_head(self, head, image_shape, classes):
+    def _with_head(self, head, image_shape, classes, n_samples):
         """Return this classifier, fitted with a head that was trained elsewhere."""
         images = self._validate_images(np.zeros((1, *image_shape), np.uint8), reset=True)
         self._set_classes(classes)
         self._start(images)
         self._head, self.callbacks_, self.fine_tune_start_ = head, [], None
+        self.n_samples_seen_ = n_samples
         self.engine_ = self._extractor().engine
         self._keep_history({"loss": [], "accuracy": []})
         return self
@@ -552,6 +571,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         """Extract features, train the head on them, and keep both with the history."""
         from . import _callbacks, _training
 
+        self.n_samples_seen_ += len(training.labels)
         features = self._training_features(training.images, progress)
         if self._head is None:
             self._head = self._initial_head(features, training.weights)
@@ -705,8 +725,17 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         if not self.__sklearn_is_fitted__():
             raise AttributeError(f"{type(self).__name__} has no {name} before it is fitted.")
         if name not in self._models:
-            self._models[name] = build()
+            import_keras()
+            from . import _training
+
+            self._models[name] = build(_training)
         return self._models[name]
+
+    def __dir__(self):
+        # A notebook shows the value of all that is listed here, and would build what is not needed:
+        # seconds after a fit, and an import of TensorFlow after `load`.
+        not_built = {"head_", "model_"} - set(getattr(self, "_models", ()))
+        return [name for name in super().__dir__() if name not in not_built]
 
     def __getstate__(self):
         state = dict(super().__getstate__())

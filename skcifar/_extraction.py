@@ -180,6 +180,11 @@ class Extractor:
     precision: str = "float32"
     store: object = None
 
+    def begin_call(self):
+        """Let the store warn: it does so once a call of an estimator, however often it fails."""
+        if self.store is not None:
+            self.store.begin_call()
+
     def extract(self, frozen, images, *, progress=None):
         """Return the features of all `images`.
 
@@ -284,6 +289,7 @@ def _batches(images, size):
             yield start, padded
 
 
+@functools.cache
 def _engine_version(engine):
     return importlib.metadata.version(engine)
 

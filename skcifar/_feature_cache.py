@@ -5,6 +5,7 @@ the image. A store may forget rows at any time and never fails: what cannot be r
 missing, what cannot be written is left out, with one warning.
 """
 
+import functools
 import hashlib
 import math
 import os
@@ -90,7 +91,14 @@ def open_store(feature_cache):
     """
     if feature_cache is None:
         return None
-    return _MEMORY_STORE if feature_cache == "memory" else DiskStore(feature_cache)
+    if feature_cache == "memory":
+        return _MEMORY_STORE
+    return _shared_disk_store(str(Path(feature_cache).absolute()))
+
+
+@functools.lru_cache(maxsize=64)
+def _shared_disk_store(path):
+    return DiskStore(path)
 
 
 def _limit(variable):
@@ -98,7 +106,7 @@ def _limit(variable):
     given = os.environ.get(variable)
     try:
         return _DEFAULT_LIMITS[variable] if given is None else int(float(given))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(f"{variable} must be a number of bytes. Got {given!r} instead.") from None
 
 
@@ -113,6 +121,9 @@ class MemoryStore:
     @property
     def limit(self):
         return _limit(MEMORY_LIMIT_VARIABLE)
+
+    def begin_call(self):
+        """Do nothing: there is nothing here that can fail."""
 
     def read(self, fingerprint, digests, out):
         """Copy the rows that are here into `out`; return the indices of those that are not."""
@@ -165,12 +176,18 @@ class DiskStore:
     def limit(self):
         return _limit(DISK_LIMIT_VARIABLE)
 
+    def begin_call(self):
+        """Let the store tell once more that it fails."""
+        self._warned = False
+
     def read(self, fingerprint, digests, out):
         """Copy the rows that are here and whole into `out`; return the indices of the others."""
         found, stale = set(), []
         with self._never_failing("read"):
             if (self._path / _DATABASE_NAME).exists():
-                with self._connect("ro") as database:
+                # Not "ro": that could not roll back what a killed writer left. Where the file is
+                # write-protected, SQLite reads all the same.
+                with self._connect("rw") as database:
                     for part in _parts(range(len(digests))):
                         keys = [digests[index] for index in part]
                         rows = _select_rows(database, fingerprint, keys, out[0], stale)
@@ -195,18 +212,18 @@ class DiskStore:
                 _drop_least_recently_used(database, self.limit)
 
     def _mark_used(self, fingerprint, digests):
-        # Where that cannot be written, nothing else can: `write` says so.
+        """Mark rows as used now, unless somebody writes or that cannot be written."""
         with suppress(sqlite3.Error, OSError):
             for part in _parts(digests):
-                with self._connect("rw") as database:
+                with self._connect("rw", timeout=0) as database:
                     query = f"UPDATE rows SET used = ? WHERE network = ? AND {_image_in(part)}"
                     database.execute(query, (int(time.time()), fingerprint, *part))
 
     @contextmanager
-    def _connect(self, mode):
+    def _connect(self, mode, timeout=_LOCK_TIMEOUT):
         """Open the database and run the block as one transaction."""
         uri = f"{(self._path / _DATABASE_NAME).absolute().as_uri()}?mode={mode}"
-        connection = sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT)
+        connection = sqlite3.connect(uri, uri=True, timeout=timeout)
         with closing(connection) as database, database:
             yield database
 
@@ -237,15 +254,24 @@ def _create_table(database):
 
 def _select_rows(database, fingerprint, digests, like, stale):
     """Return the whole rows by digest; add to `stale` those not marked as used lately."""
-    columns = "image, used, checksum, features"
-    query = f"SELECT {columns} FROM rows WHERE network = ? AND {_image_in(digests)}"
-    long_ago, rows = time.time() - _USE_RESOLUTION, {}
-    for digest, used, checksum, features in database.execute(query, (fingerprint, *digests)):
-        if len(features) == like.nbytes and zlib.crc32(features) == checksum:
+    query = (
+        "SELECT image, used < ?, checksum, features FROM rows "
+        f"WHERE network = ? AND {_image_in(digests)}"
+    )
+    arguments = (time.time() - _USE_RESOLUTION, fingerprint, *digests)
+    rows = {}
+    for digest, is_stale, checksum, features in database.execute(query, arguments):
+        if _is_whole(features, checksum, like):
             rows[digest] = np.frombuffer(features, like.dtype).reshape(like.shape)
-            if used < long_ago:
+            if is_stale:
                 stale.append(digest)
     return rows
+
+
+def _is_whole(features, checksum, like):
+    """Whether a row is what was written: a damaged file may hold a value of any type."""
+    is_row = isinstance(features, bytes) and len(features) == like.nbytes
+    return is_row and zlib.crc32(features) == checksum
 
 
 def _drop_least_recently_used(database, limit):

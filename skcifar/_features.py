@@ -63,6 +63,10 @@ class MobileNetV2Features(
     ----------
     n_features_in_ : int
         ``height * width * channels``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of `X`, where it was a frame of rows.
+    n_samples_seen_ : int
+        Images that `fit` was given.
     image_shape_ : tuple of three ints
     pixel_range_ : tuple of two floats
     engine_ : str
@@ -137,9 +141,12 @@ class MobileNetV2Features(
         with unchanged_on_error(self):
             check_parameters(self, _CONSTRAINTS)
             images = self._validate_images(X, reset=True)
-            self.engine_ = self._extractor().engine
+            extractor = self._extractor()
+            extractor.begin_call()
+            self.engine_ = extractor.engine
             self._frozen = self._frozen_network(images)
             self.pixel_range_ = self._frozen.pixel_range
+            self.n_samples_seen_ = len(images)
         return self
 
     def transform(self, X):

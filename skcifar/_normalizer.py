@@ -45,6 +45,10 @@ class ImageNormalizer(
     image_shape_ : tuple of three ints
     n_features_in_ : int
         ``height * width * channels``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of `X`, where it was a frame of rows.
+    n_samples_seen_ : int
+        Images that `fit` was given.
 
     Examples
     --------
@@ -86,6 +90,7 @@ class ImageNormalizer(
             images = self._validate_images(X, reset=True)
             self.pixel_range_ = resolve_pixel_range(images, self.pixel_range)
             self.scale_, self.offset_ = self._affine_map(images)
+            self.n_samples_seen_ = len(images)
         return self
 
     def _affine_map(self, images):

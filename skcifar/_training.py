@@ -197,7 +197,9 @@ class _ReusableModel:
 
     def reset(self, head):
         self.model.set_weights(head.weights + self.model.get_weights()[len(head.weights) :])
-        state = head.optimizer_state or self._fresh_state
+        state = head.optimizer_state
+        if [array.shape for array in state] != [array.shape for array in self._fresh_state]:
+            state = self._fresh_state  # none yet, or that of another optimizer
         for variable, value in zip(self.model.optimizer.variables, state, strict=True):
             variable.assign(value)
 

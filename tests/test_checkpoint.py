@@ -113,7 +113,7 @@ def test_folder_that_cannot_be_written_warns_and_the_fit_goes_on(data, tmp_path)
 
 
 def test_killed_process_goes_on_in_another(data, tmp_path):
-    options = {**OPTIONS, "epochs": 2000, "fine_tune_epochs": 0, "learning_rate": 1e-4}
+    options = {**OPTIONS, "epochs": 200, "fine_tune_epochs": 0, "learning_rate": 1e-4}
     code = (
         "from skcifar import MobileNetV2Classifier\n"
         "from skcifar.datasets import make_images\n"

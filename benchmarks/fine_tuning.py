@@ -1,0 +1,89 @@
+"""Accuracy against minutes, for a ladder of recipes from frozen features to the whole network.
+
+Recipes are compared on a validation split of CIFAR-10's training images. ``--test`` prints the
+accuracy on the test images as well: for the end, when nothing is chosen any more.
+
+    python benchmarks/fine_tuning.py                          # 10,000 images, the short recipes
+    python benchmarks/fine_tuning.py --full --seeds 0 1 2     # all images, all recipes
+"""
+
+import argparse
+import time
+
+import numpy as np
+from common import print_machine, print_table
+from sklearn.model_selection import train_test_split
+
+from skcifar import MobileNetV2Classifier, clear_feature_cache
+from skcifar.datasets import fetch_cifar10
+
+N_VALIDATION = 5_000
+REGULARISED = {"optimizer": "adamw", "weight_decay": 1e-2, "label_smoothing": 0.1}
+TOP = {"augmentation": "flip", "fine_tune_epochs": 5, "fine_tune_learning_rate": 5e-4}
+WHOLE = {**REGULARISED, **TOP, "augmentation": "flip_translate", "fine_tune_blocks": "all"}
+RECIPES = {
+    "frozen, 96 px": {},
+    "frozen, 160 px": {"input_size": 160},
+    "top 4 blocks, 96 px": {**REGULARISED, **TOP},
+    "top 10 blocks, 96 px": {**REGULARISED, **TOP, "fine_tune_blocks": 10},
+    "all blocks, 96 px": WHOLE,
+}
+QUICK = ("frozen, 96 px", "frozen, 160 px", "top 4 blocks, 96 px")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true", help="all training images, all recipes")
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=None)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--test", action="store_true", help="look at the test images too")
+    parser.add_argument("--checkpoint-dir", help="where an interrupted run goes on from")
+    arguments = parser.parse_args()
+    arguments.recipes = arguments.recipes or (list(RECIPES) if arguments.full else QUICK)
+    return arguments
+
+
+def measure(recipe, training, sets, seed, checkpoint_dir):
+    """Return the minutes of a fit, and its accuracy on each set, plain and mirrored too."""
+    clear_feature_cache()
+    start = time.perf_counter()
+    classifier = MobileNetV2Classifier(
+        **RECIPES[recipe], random_state=seed, checkpoint_dir=checkpoint_dir, verbose=1
+    ).fit(*training)
+    minutes = (time.perf_counter() - start) / 60
+    accuracies = [
+        classifier.set_params(test_time_augmentation=mirrored).score(*part)
+        for part in sets
+        for mirrored in (False, True)
+    ]
+    return [minutes, *accuracies]
+
+
+def main():
+    arguments = parse_arguments()
+    X, y = fetch_cifar10(return_X_y=True)
+    X_train, X_val, y_train, y_val = train_test_split(
+        X, y, test_size=N_VALIDATION, stratify=y, random_state=0
+    )
+    if not arguments.full:
+        X_train, y_train = X_train[:10_000], y_train[:10_000]
+    sets, names = [(X_val, y_val)], ["validation"]
+    if arguments.test:
+        sets.append(fetch_cifar10(subset="test", return_X_y=True))
+        names.append("test")
+    print_machine()
+    rows = []
+    for recipe in arguments.recipes:
+        runs = [
+            measure(recipe, (X_train, y_train), sets, seed, arguments.checkpoint_dir)
+            for seed in arguments.seeds
+        ]
+        minutes, *accuracies = np.mean(runs, axis=0)
+        rows.append((recipe, f"{minutes:.1f}", *(f"{accuracy:.4f}" for accuracy in accuracies)))
+        print(*rows[-1], flush=True)
+    header = [column for name in names for column in (name, f"{name}, mirrored too")]
+    print_table((f"{len(X_train)} images", "minutes", *header), rows)
+
+
+if __name__ == "__main__":
+    main()
