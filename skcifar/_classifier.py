@@ -14,8 +14,8 @@ from ._backbone import BACKBONE_CONSTRAINTS, ENGINE_CONSTRAINTS, BackboneMixin
 from ._checkpoint import open_checkpoint
 from ._framework import import_keras
 from ._head import Head, Standardization, softmax
-from ._mobilenet_v2 import N_BLOCKS, STEM, first_unfrozen_unit
 from ._memory import advice_when_out_of_memory
+from ._mobilenet_v2 import N_BLOCKS, STEM, first_unfrozen_unit
 from ._parameters import (
     check_parameters,
     instance,
@@ -164,7 +164,9 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         from its last finished epoch when it is started again with the same parameters, data and
         `random_state` (an int), and ends as if it had not been; then it removes what it left.
     callbacks : list of keras.callbacks.Callback, default=None
-        A deep copy runs in each fit. One that listens to batches makes training slower.
+        A deep copy runs in each fit. One that listens to batches makes training slower, one that
+        sets the learning rate has no effect, and one that saves the model may save its weights
+        only. Callbacks of scikit-learn (1.9) go to `set_callbacks`; they hear of every epoch.
     random_state : int, RandomState or None, default=None
         Decides the initial head, the order of the images and the dropout. None is another seed in
         each fit, from the operating system: NumPy's global state is neither used nor changed.
@@ -732,10 +734,10 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         return self._models[name]
 
     def __dir__(self):
-        # A notebook shows the value of all that is listed here, and would build what is not needed:
-        # seconds after a fit, and an import of TensorFlow after `load`.
-        not_built = {"head_", "model_"} - set(getattr(self, "_models", ()))
-        return [name for name in super().__dir__() if name not in not_built]
+        # scikit-learn asks for the value of each name, here and where a notebook shows them: that
+        # would build Keras models that nobody needs, and import TensorFlow after `load`.
+        not_built = {"head_", "model_"} - set(vars(self).get("_models", ()))
+        return [name for name in {*object.__dir__(self)} - not_built if hasattr(self, name)]
 
     def __getstate__(self):
         state = dict(super().__getstate__())

@@ -54,6 +54,19 @@ def export(estimator, path, format="onnx"):
     See Also
     --------
     save : Keep all of an estimator, to go on with it in Python.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from skcifar import MobileNetV2Classifier, export
+    >>> from skcifar.datasets import make_images
+    >>> X, y = make_images(n_samples=60, random_state=0)
+    >>> classifier = MobileNetV2Classifier(weights=None, input_size=32, random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     export(classifier, Path(folder) / "classifier.onnx")
+    ...     print(*(path.name for path in Path(folder).iterdir()))
+    classifier.onnx
     """
     if format not in _FORMATS:
         raise ValueError(f"format must be one of {', '.join(map(repr, _FORMATS))}. Got {format!r}.")

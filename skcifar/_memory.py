@@ -12,7 +12,7 @@ def advice_when_out_of_memory():
         if not _is_out_of_memory(error):
             raise
         raise MemoryError(
-            f"The fit ran out of memory ({_last_line(error)}). Turn down what takes most of it: "
+            f"The fit ran out of memory ({_gist(error)}). Turn down what takes most of it: "
             "input_size, hidden_units, augmentation (the features of each view are kept), and "
             "batch_size or fine_tune_blocks when fine-tuning. Or pass fewer images at a time, to "
             "partial_fit."
@@ -27,6 +27,7 @@ def _is_out_of_memory(error):
     return type(error) is RuntimeError and "alloc" in str(error)
 
 
-def _last_line(error):
-    lines = str(error).strip().splitlines()
-    return lines[-1].strip() if lines else type(error).__name__
+def _gist(error):
+    """Return the line that says what could not be allocated; TensorFlow's errors have dozens."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in lines if "alloc" in line), (lines or ["no details"])[-1])

@@ -127,6 +127,16 @@ def load(path):
     See Also
     --------
     save : Write the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from skcifar import ImageNormalizer, load, save
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(ImageNormalizer("symmetric"), Path(folder) / "normalizer.skcifar")
+    ...     load(Path(folder) / "normalizer.skcifar")
+    ImageNormalizer(method='symmetric')
     """
     with open(path, "rb") as file, _worded_for_users(path):
         archive = Archive(file)

@@ -84,7 +84,10 @@ class PlannedModel(keras.Model):
         **_
             Keras' other options, which scikeras passes on; the schedule decides these.
         """
-        callbacks = keras.callbacks.CallbackList(callbacks, model=self, epochs=epochs)
+        steps = schedule.n_batches(len(row_weights))
+        callbacks = keras.callbacks.CallbackList(
+            callbacks, model=self, verbose=0, epochs=epochs, steps=steps
+        )
         self.stop_training = False
         labels = np.repeat(np.ravel(y).astype(np.int32), schedule.n_views)
         run_epoch = self._run_batchwise

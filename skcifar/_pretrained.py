@@ -49,5 +49,8 @@ def load_pretrained(name):
     )
     classifier = MobileNetV2Classifier(weights="cifar10", hidden_units=(), random_state=0)
     return classifier._with_head(
-        Head([kernel, bias], as_trained), image_shape=(32, 32, 3), classes=np.arange(len(bias)), n_samples=50_000
+        Head([kernel, bias], as_trained),
+        image_shape=(32, 32, 3),
+        classes=np.arange(len(bias)),
+        n_samples=50_000,
     )

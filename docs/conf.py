@@ -1,0 +1,86 @@
+"""How Sphinx builds this documentation: `make docs`. Nothing is fetched from the network."""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+# Before TensorFlow is imported by an example: its native log would end up in the pages.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import matplotlib  # noqa: E402
+
+matplotlib.use("Agg")
+
+import skcifar  # noqa: E402
+
+project = "skcifar"
+author = "the skcifar developers"
+copyright = author
+version = release = skcifar.__version__
+
+extensions = [
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_gallery.gen_gallery",
+    "myst_parser",
+    "other_projects",
+]
+exclude_patterns = ["_build", "_templates"]
+templates_path = ["_templates"]
+default_role = "py:obj"
+highlight_language = "python"
+add_module_names = False
+toc_object_entries_show_parents = "hide"
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skcifar"
+html_static_path = ["_static"]
+html_favicon = "_static/favicon.svg"
+html_context = {"default_mode": "auto"}
+html_css_files = ["skcifar.css"]
+html_copy_source = html_show_sourcelink = False
+html_theme_options = {
+    "show_prev_next": True,
+    "navbar_align": "left",
+    "navbar_end": ["theme-switcher"],
+    "header_links_before_dropdown": 6,
+    "footer_start": ["copyright"],
+    "footer_end": ["sphinx-version", "theme-version"],
+    "secondary_sidebar_items": ["page-toc"],
+}
+# Pages without pages below them need no empty column at the left.
+_SINGLE_PAGES = ("index", "getting_started", "troubleshooting", "changelog", "auto_examples/*")
+html_sidebars = {page: [] for page in _SINGLE_PAGES}
+
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"plot_",
+    "ignore_pattern": r"demo\.py",
+    "within_subsection_order": "gallery_order.position",
+    "minigallery_sort_order": "gallery_order.position",
+    "backreferences_dir": "api/generated/backreferences",
+    "doc_module": ("skcifar",),
+    "reference_url": {"skcifar": None},
+    "download_all_examples": True,
+    "remove_config_comments": True,
+    "show_memory": False,
+    "show_signature": False,
+    # Its page of times fetches scripts from the network.
+    "write_computation_times": False,
+    "plot_gallery": True,
+    "abort_on_example_error": False,
+    # What a figure or a Display says about itself is its address in memory.
+    "ignore_repr_types": r"matplotlib|Display|tuple|NoneType",
+    "matplotlib_animations": False,
+    "image_scrapers": ("matplotlib",),
+}

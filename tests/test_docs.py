@@ -1,0 +1,297 @@
+"""The documentation: names, docstrings, the code on its pages, the messages it quotes."""
+
+import contextlib
+import doctest
+import importlib
+import inspect
+import pickle
+import re
+import textwrap
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import skcifar
+from skcifar.datasets import make_images
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+GENERATED = {"_build", "_templates", "auto_examples", "generated", "sg_execution_times.rst"}
+PAGES = {
+    page.relative_to(DOCS).as_posix(): page.read_text()
+    for page in sorted(DOCS.rglob("*.rst"))
+    if not GENERATED & set(page.relative_to(DOCS).parts)
+}
+CODE = re.compile(
+    r"^(?P<indent> *)\.\. code-block:: python\n\n(?P<code>((?P=indent)   .*\n|\n)+)", re.MULTILINE
+)
+DOCTEST_OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+# What numpydoc asks for and these docstrings leave out, with the reason.
+NUMPYDOC_IGNORED = {
+    "ES01": "one sentence that says all needs no second one",
+    "EX01": "methods: the example of the class shows them",
+    "PR07": "X and y are described once, in fit",
+    "RT02": "`self : MobileNetV2Classifier`, as scikit-learn writes it",
+    "RT03": "a return value of which type and shape say all",
+    "SA01": "only where there is something to see",
+}
+
+
+def public_modules():
+    """Return the package and its public modules."""
+    names = [name for name in skcifar.__all__ if inspect.ismodule(getattr(skcifar, name))]
+    return [skcifar, *(importlib.import_module(f"skcifar.{name}") for name in names)]
+
+
+def public_names():
+    """Return the full name of every public class and function."""
+    for module in public_modules():
+        defined = (
+            name
+            for name, value in vars(module).items()
+            if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+        )
+        for name in getattr(module, "__all__", defined):
+            if callable(getattr(module, name)):
+                yield f"{module.__name__}.{name}"
+
+
+def public_methods(name):
+    """Return the full name of each method that a public class of this package defines itself."""
+    members = vars(pydoc_object(name)).items() if inspect.isclass(pydoc_object(name)) else ()
+    for method, value in members:
+        by_sklearn = method.startswith("set_") and method.endswith("_request")
+        if not method.startswith("_") and not by_sklearn and not isinstance(value, property):
+            yield f"{name}.{method}"
+
+
+def pydoc_object(name):
+    module, _, attribute = name.rpartition(".")
+    return getattr(importlib.import_module(module), attribute)
+
+
+NAMES = sorted(public_names())
+DOCSTRINGS = sorted([*NAMES, *(method for name in NAMES for method in public_methods(name))])
+
+
+def names_in_api_page():
+    """Return the full name of each entry of a table in api.rst."""
+    module = None
+    for line in PAGES["api.rst"].splitlines():
+        if line.startswith(".. currentmodule:: "):
+            module = line.split()[-1]
+        elif re.fullmatch(r"   \w+", line):
+            yield f"{module}.{line.strip()}"
+
+
+def test_api_page_lists_every_public_name_once():
+    assert sorted(names_in_api_page()) == NAMES
+
+
+@pytest.mark.parametrize("name", DOCSTRINGS)
+def test_docstring_follows_numpydoc(name):
+    from numpydoc.validate import validate
+
+    ignored = set(NUMPYDOC_IGNORED)
+    if name in NAMES:
+        ignored.remove("EX01")
+    errors = [f"{code}: {text}" for code, text in validate(name)["errors"] if code not in ignored]
+    assert errors == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_example_of_docstring_runs(name, without_pictures):
+    finder = doctest.DocTestFinder(recurse=False)
+    results = [run(test) for test in finder.find(pydoc_object(name), name)]
+    assert sum(result.attempted for result in results) > 0
+
+
+@pytest.mark.parametrize("page", [page for page, text in PAGES.items() if ">>> " in text])
+def test_session_on_page_prints_what_it_shows(page, a_new_users_machine):
+    test = doctest.DocTestParser().get_doctest(PAGES[page], {}, page, page, 0)
+    with warnings_printed():
+        run(test)
+
+
+def run(test):
+    """Run a doctest; its report is the error message."""
+    report = []
+    result = doctest.DocTestRunner(optionflags=DOCTEST_OPTIONS).run(test, out=report.append)
+    assert not result.failed, "".join(report)
+    return result
+
+
+@contextlib.contextmanager
+def warnings_printed():
+    """Print warnings as a terminal shows them, without the line of code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = print_warning
+        yield
+
+
+def print_warning(message, category, *_, **__):
+    print(f"{category.__name__}: {message}")
+
+
+def pages_with_code():
+    """Return the pages with code; those that start worker processes take longer than the rest."""
+    for page, text in PAGES.items():
+        if CODE.search(text):
+            yield pytest.param(page, marks=[pytest.mark.slow] if "n_jobs=2" in text else [])
+
+
+@pytest.mark.parametrize("page", list(pages_with_code()))
+def test_code_on_page_runs(page, a_new_users_machine):
+    """The blocks of a page are one program, and it runs without a warning."""
+    names = {}
+    for block in CODE.finditer(PAGES[page]):
+        exec(compile(textwrap.dedent(block["code"]), page, "exec"), names)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_names_what_exists(page):
+    """Each `~skcifar.name` on a page is a public name."""
+    named = set(re.findall(r"`~?(skcifar\.[\w.]+)`", PAGES[page]))
+    assert named <= set(DOCSTRINGS)
+
+
+def test_quoted_messages_are_those_of_the_library(tmp_path, monkeypatch):
+    """Messages that no session can show, because they need another machine."""
+    quoted = re.findall(r"   :class: exact-message\n\n   (.*)\n", PAGES["troubleshooting.rst"])
+    raised = [message(tmp_path, monkeypatch) for message in MESSAGES]
+    assert len(quoted) == len(raised)
+    for quote, real in zip(quoted, raised, strict=True):
+        pattern = re.escape(quote)
+        for folder in ("/home/me/scikit_learn_data", "/home/me/.keras/models"):
+            pattern = pattern.replace(re.escape(folder), ".*")
+        assert re.fullmatch(pattern, real)
+
+
+def message_of(call):
+    with pytest.raises(Exception) as caught:  # noqa: PT011 (which one is compared)
+        call()
+    return f"{caught.type.__name__}: {caught.value}"
+
+
+def no_cifar10(tmp_path, monkeypatch):
+    refuse_connections(monkeypatch)
+    return message_of(lambda: skcifar.datasets.fetch_cifar10(data_home=tmp_path / "home"))
+
+
+def no_weights(tmp_path, monkeypatch):
+    refuse_connections(monkeypatch)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    X, y = make_images(n_samples=6)
+    return message_of(lambda: skcifar.MobileNetV2Classifier().fit(X, y))
+
+
+def refuse_connections(monkeypatch):
+    import pooch
+    import requests
+
+    def refuse(*_, **__):
+        raise requests.ConnectionError
+
+    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", refuse)
+    monkeypatch.setattr("skcifar._downloads._PAUSE", 0)
+
+
+def no_openvino(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    X, y = make_images(n_samples=6)
+    classifier = skcifar.MobileNetV2Classifier(weights=None, engine="openvino")
+    return message_of(lambda: classifier.fit(X, y))
+
+
+def no_bfloat16(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr("skcifar._extraction._has_bfloat16", lambda engine: False)
+    X, y = make_images(n_samples=6)
+    features = skcifar.MobileNetV2Features(engine="openvino", precision="bfloat16", weights=None)
+    return message_of(lambda: features.fit(X, y))
+
+
+def other_keras_backend(tmp_path, monkeypatch):
+    import keras
+
+    from skcifar._framework import import_keras
+
+    monkeypatch.setattr(keras.config, "backend", lambda: "torch")
+    return message_of(import_keras.__wrapped__)
+
+
+def cache_not_writable(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    store = skcifar._feature_cache.DiskStore("features")
+    Path("features", skcifar._feature_cache._DATABASE_NAME).mkdir(parents=True)
+    with pytest.warns(UserWarning, match="feature cache") as caught:
+        store.write(b"network", [b"image"], np.zeros((1, 4), np.float32))
+    return f"UserWarning: {caught[0].message}"
+
+
+MESSAGES = (
+    no_cifar10,
+    no_weights,
+    no_openvino,
+    no_bfloat16,
+    other_keras_backend,
+    cache_not_writable,
+)
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """Draw nothing on a screen, and leave no figure behind."""
+    import matplotlib.pyplot as plt
+
+    monkeypatch.setattr(plt, "show", lambda: None)
+    with plt.rc_context({"backend": "Agg", "figure.max_open_warning": 0}):
+        yield
+        plt.close("all")
+
+
+@pytest.fixture(scope="session")
+def a_few_files(tmp_path_factory):
+    """A folder with a small CIFAR-10, random weights, and pictures of pets."""
+    from skcifar._backbone import _build
+
+    folder = tmp_path_factory.mktemp("docs")
+    write_small_cifar10(folder / "cifar-10-batches-py")
+    with warnings.catch_warnings():
+        # Keras 3.15 converts its variables in a way that NumPy 2 means to forbid.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        _build(1.0).save_weights(folder / "random.weights.h5")
+    X, y = make_images(n_samples=24, n_classes=2, random_state=0)
+    for number, (image, label) in enumerate(zip(X, y, strict=True)):
+        path = folder / "pets" / ("cat", "dog")[label] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    Image.fromarray(X[0]).save(folder / "new.jpg")
+    return folder
+
+
+def write_small_cifar10(folder):
+    folder.mkdir()
+    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
+        X, y = make_images(n_samples=40, n_classes=10, random_state=0)
+        batch = {"data": X.transpose(0, 3, 1, 2).reshape(40, -1), "labels": y.tolist()}
+        (folder / name).write_bytes(pickle.dumps(batch, protocol=2))
+
+
+@pytest.fixture
+def a_new_users_machine(a_few_files, tmp_path, monkeypatch, without_pictures):
+    """An empty folder to work in, with CIFAR-10, weights and pets where pages expect them."""
+    for name in ("pets", "new.jpg"):
+        (tmp_path / name).symlink_to(a_few_files / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(a_few_files))
+    weights, path_of = a_few_files / "random.weights.h5", skcifar._backbone.imagenet_weights_path
+    monkeypatch.setattr(
+        "skcifar._backbone.imagenet_weights_path",
+        lambda alpha: weights if alpha == 1.0 else path_of(alpha),
+    )

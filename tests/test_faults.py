@@ -1,0 +1,333 @@
+"""Faults that are really caused: kills, full disks, folders without permission, Ctrl-C.
+
+Those of the feature cache are in test_feature_cache.py, of downloads in test_downloads.py, of
+checkpoints in test_checkpoint.py, of damaged files in test_persistence.py.
+"""
+
+import errno
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from faulty_folders import full_disk, read_only_folder
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from skcifar import _files, export, load, save
+
+
+@pytest.fixture(scope="module")
+def fitted(make_classifier, images):
+    return make_classifier().fit(*images)
+
+
+@pytest.fixture(scope="module")
+def refitted(make_classifier, images):
+    return make_classifier(random_state=1).fit(*images)
+
+
+def run_child(code, *arguments, **options):
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+def assert_holds(path, estimator, X):
+    np.testing.assert_array_equal(load(path).predict_proba(X), estimator.predict_proba(X))
+
+
+# --- A process killed in a save --------------------------------------------------------------
+
+KILLED_SAVE = """
+import os, signal, sys
+import numpy as np
+import skcifar
+estimator = skcifar.load(sys.argv[1])
+def die(*args):
+    os.kill(os.getpid(), signal.SIGKILL)
+if sys.argv[3] == "while writing":
+    written = iter(range(20))
+    write_array = np.lib.format.write_array
+    np.lib.format.write_array = lambda *a, **k: write_array(*a, **k) if next(written, 20) < 19 else die()
+else:
+    setattr(os, sys.argv[3], die)
+skcifar.save(estimator, sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("moment", ["while writing", "fsync", "replace"])
+@pytest.mark.parametrize("is_there", [False, True], ids=["new", "old"])
+def test_a_save_that_is_killed_leaves_what_was_there(
+    fitted, refitted, images, tmp_path, moment, is_there
+):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    save(refitted, tmp_path / "new")
+    if is_there:
+        save(fitted, folder / "saved")
+    killed = run_child(KILLED_SAVE, tmp_path / "new", folder / "saved", moment)
+    assert killed.returncode == -signal.SIGKILL
+    assert (folder / "saved").exists() == is_there
+    if is_there:
+        assert_holds(folder / "saved", fitted, images[0])
+
+
+SAVES_FOREVER = """
+import sys
+import skcifar
+estimator = skcifar.load(sys.argv[1])
+print("ready", flush=True)
+while True:
+    skcifar.save(estimator, sys.argv[2])
+"""
+
+
+def test_saves_killed_at_any_moment_leave_a_whole_file(fitted, images, tmp_path):
+    save(fitted, tmp_path / "source")
+    save(fitted, tmp_path / "saved")
+    for pause in np.random.default_rng(0).uniform(0, 0.2, size=4):
+        command = [sys.executable, "-c", SAVES_FOREVER, tmp_path / "source", tmp_path / "saved"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            time.sleep(pause)
+            process.kill()
+        assert_holds(tmp_path / "saved", fitted, images[0])
+
+
+def test_what_killed_saves_left_is_removed_later(fitted, tmp_path):
+    parts = [tmp_path / f".skcifar-{name}.part" for name in ("old", "running")]
+    for part in parts:
+        part.write_bytes(b"half")
+    long_ago = time.time() - 2 * _files._ABANDONED_AFTER
+    os.utime(parts[0], (long_ago, long_ago))
+    save(fitted, tmp_path / "saved")
+    assert sorted(tmp_path.iterdir()) == [parts[1], tmp_path / "saved"]
+
+
+# --- A full disk, a size limit, no permission ------------------------------------------------
+
+
+def assert_save_refused(error_type, folder, fitted, refitted, X, *, writing):
+    """Assert that a save fails with `error_type`, and leaves the file and nothing else."""
+    with pytest.raises(
+        error_type, match=r"saved could not be written: .* Free some space"
+    ) as error:
+        with writing():
+            save(refitted, folder / "saved")
+    assert [path.name for path in folder.iterdir()] == ["saved"]
+    assert_holds(folder / "saved", fitted, X)
+    return error.value
+
+
+@contextmanager
+def no_change():
+    yield
+
+
+def test_a_full_disk_refuses_a_save_and_keeps_the_file(fitted, refitted, images, tmp_path):
+    save(fitted, tmp_path / "measure")
+    size = (tmp_path / "measure").stat().st_size
+    with full_disk(int(1.6 * size)) as folder:
+        save(fitted, folder / "saved")
+        error = assert_save_refused(OSError, folder, fitted, refitted, images[0], writing=no_change)
+    assert error.errno == errno.ENOSPC
+
+
+@contextmanager
+def file_size_limit(n_bytes=100_000):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_size_limit_refuses_a_save_and_keeps_the_file(fitted, refitted, images, tmp_path):
+    save(fitted, tmp_path / "saved")
+    assert_save_refused(OSError, tmp_path, fitted, refitted, images[0], writing=file_size_limit)
+
+
+def test_a_folder_without_permission_refuses_a_save(fitted, refitted, images):
+    with read_only_folder() as (folder, protect):
+        save(fitted, folder / "saved")
+        protect()
+        assert_save_refused(PermissionError, folder, fitted, refitted, images[0], writing=no_change)
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_a_size_limit_refuses_an_export_and_keeps_the_file(fitted, tmp_path, format):
+    pytest.importorskip(format)
+    path = tmp_path / "model.xml"
+    export(fitted, path, format)
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(OSError, match=r"Free some space"), file_size_limit():
+        export(fitted, path, format)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+# --- A worker that dies in a search ----------------------------------------------------------
+
+
+def make_deadly_callback(marker):
+    """Return a callback that kills its process once, in the worker that comes first."""
+    import keras
+
+    class Deadly(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            try:
+                os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                return
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return Deadly()
+
+
+@pytest.mark.timeout(600)
+def test_a_worker_that_dies_in_a_search_is_told_and_harms_nothing(
+    make_classifier, images, tmp_path
+):
+    classifier = make_classifier(epochs=1, feature_cache=tmp_path / "cache")
+    grid = {"learning_rate": [0.01, 0.003]}
+    expected = GridSearchCV(clone(classifier), grid, cv=2).fit(*images)
+    classifier.set_params(callbacks=[make_deadly_callback(str(tmp_path / "died"))])
+    search = GridSearchCV(classifier, grid, cv=2, n_jobs=2)
+    with pytest.raises(TerminatedWorkerError):
+        search.fit(*images)
+    assert not hasattr(search, "best_estimator_")
+    search.fit(*images)  # the same search, once more
+    np.testing.assert_array_equal(
+        search.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"]
+    )
+
+
+# --- Ctrl-C ----------------------------------------------------------------------------------
+
+INTERRUPTED = """
+import sys
+import numpy as np
+from sklearn.exceptions import NotFittedError
+from skcifar import MobileNetV2Classifier, _extraction, _fine_tuning
+from skcifar.datasets import make_images
+import keras
+
+class Tell(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            tell()
+
+def tell():
+    print("now", flush=True)
+
+X, y = make_images(64, image_shape=(16, 16, 3), random_state=0)
+small = dict(weights=None, alpha=0.35, input_size=32, hidden_units=(16,), random_state=0)
+reference = MobileNetV2Classifier(epochs=4, feature_cache=None, **small).fit(X, y)
+expected = reference.predict_proba(X)
+
+class Endless:
+    '''A store that is asked for features again and again.'''
+    limit = 0
+    def begin_call(self): pass
+    def read(self, *args):
+        tell()
+        while True:
+            _extraction.run_network(reference._frozen, X, "tensorflow", "float32")
+
+phases = {
+    "features": {},
+    "head": dict(epochs=10**7, callbacks=[Tell()]),
+    "fine_tuning": dict(epochs=1, fine_tune_epochs=10**7, fine_tune_blocks=1, callbacks=[Tell()]),
+}
+for phase, options in phases.items():
+    fresh = MobileNetV2Classifier(**{**small, "feature_cache": None, **options})
+    fitted = MobileNetV2Classifier(**{"epochs": 4, "feature_cache": None, **small}).fit(X, y)
+    fitted.set_params(**options)
+    open_store = sys.modules["skcifar._backbone"].open_store
+    if phase == "features":
+        sys.modules["skcifar._backbone"].open_store = lambda feature_cache: Endless()
+    for classifier in (fresh, fitted):
+        before = dict(vars(classifier))
+        try:
+            classifier.fit(X, y)
+        except KeyboardInterrupt:
+            pass
+        assert vars(classifier) == before and list(vars(classifier)) == list(before)
+    sys.modules["skcifar._backbone"].open_store = open_store
+    assert (fitted.predict_proba(X) == expected).all()
+    try:
+        fresh.predict(X)
+    except NotFittedError:
+        print("as before", phase, flush=True)
+again = MobileNetV2Classifier(epochs=4, feature_cache=None, **small).fit(X, y)
+assert (again.predict_proba(X) == expected).all()
+print("same as without")
+"""
+
+
+@pytest.mark.timeout(600)
+def test_ctrl_c_leaves_the_estimator_as_it_was():
+    command = [sys.executable, "-c", INTERRUPTED]
+    said = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            said.append(line.strip())
+            if line == "now\n":
+                time.sleep(0.3)
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
+    assert said == [
+        *("now", "now", "as before features"),
+        *("now", "now", "as before head"),
+        *("now", "now", "as before fine_tuning"),
+        "same as without",
+    ]
+
+
+# --- Out of memory ---------------------------------------------------------------------------
+
+OUT_OF_MEMORY = """
+import resource, sys
+import numpy as np
+from skcifar import MobileNetV2Classifier
+from skcifar.datasets import make_images
+
+X, y = make_images(64, image_shape=(16, 16, 3), random_state=0)
+small = dict(weights=None, alpha=0.35, input_size=32, hidden_units=(16,), epochs=1)
+small |= dict(feature_cache=None, engine=sys.argv[1], random_state=0)
+expected = MobileNetV2Classifier(**small).fit(X, y).predict_proba(X)
+with open("/proc/self/statm") as file:
+    now = int(file.read().split()[0]) * resource.getpagesize()
+limits = resource.getrlimit(resource.RLIMIT_AS)
+for options, n in (({}, 400_000), ({"hidden_units": (40_000, 40_000)}, 64), ({"input_size": 2048}, 64)):
+    many_X, many_y = np.broadcast_to(X[:1], (n, 16, 16, 3)), np.arange(n) % 3
+    classifier = MobileNetV2Classifier(**{**small, **options})
+    resource.setrlimit(resource.RLIMIT_AS, (now + 2**30, limits[1]))
+    try:
+        classifier.fit(many_X, many_y)
+    except MemoryError as error:
+        assert "input_size, hidden_units, augmentation" in str(error), error
+        assert not hasattr(classifier, "classes_")
+        print("told", flush=True)
+    resource.setrlimit(resource.RLIMIT_AS, limits)
+again = MobileNetV2Classifier(**small).fit(X, y).predict_proba(X)
+assert (again == expected).all()
+print("same as before")
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux")
+@pytest.mark.parametrize("engine", ["tensorflow", "openvino"])
+def test_a_fit_out_of_memory_says_what_to_turn_down(engine):
+    if engine == "openvino":
+        pytest.importorskip(engine)
+    result = run_child(OUT_OF_MEMORY, engine)
+    assert result.stdout.splitlines() == ["told"] * 3 + ["same as before"], result.stderr[-3000:]

@@ -1,0 +1,299 @@
+"""Early stopping, partial_fit, warm_start and Keras callbacks."""
+
+import copy
+import gc
+import pickle
+import weakref
+
+import keras
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV
+
+from skcifar import _training
+
+
+@pytest.fixture
+def noise(images):
+    """Return the images with labels that they say nothing about: only overfitting is possible."""
+    X, y = images
+    return X, np.random.default_rng(0).permutation(y)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Return a list that grows by (labels, labels held out) at each training of a head."""
+    calls, train_head = [], _training.train_head
+
+    def spying(head, settings, features, labels, *args, validation_data=None, **options):
+        calls.append((labels, None if validation_data is None else validation_data[1]))
+        return train_head(
+            head, settings, features, labels, *args, validation_data=validation_data, **options
+        )
+
+    monkeypatch.setattr(_training, "train_head", spying)
+    return calls
+
+
+# --- Early stopping ------------------------------------------------------------------------
+
+
+def test_hold_out_of_sorted_labels_is_stratified(make_classifier, images, trained):
+    X, y = images
+    order = np.argsort(y)
+    make_classifier(early_stopping=True, validation_fraction=0.25).fit(X[order], y[order])
+    ((kept, held_out),) = trained
+    counts = np.bincount(held_out)
+    assert (len(kept), len(held_out)) == (48, 16)
+    assert counts.max() - counts.min() <= 1
+
+
+def test_hold_out_is_shuffled_by_the_seed(make_classifier, images):
+    X, y = images
+    losses = [
+        make_classifier(early_stopping=True, epochs=1, random_state=seed).fit(X, y).history_
+        for seed in (0, 1, 0)
+    ]
+    assert losses[0] == losses[2]
+    assert losses[0]["val_loss"] != losses[1]["val_loss"]
+
+
+def test_training_stops_when_the_validation_loss_has_not_improved(make_classifier, noise):
+    classifier = make_classifier(early_stopping=True, n_iter_no_change=3, epochs=200).fit(*noise)
+    best = int(np.argmin(classifier.history_["val_loss"]))
+    assert classifier.n_iter_ == len(classifier.history_["loss"]) == best + 1 + 3
+
+
+def test_weights_of_the_best_epoch_are_restored(make_classifier, images, noise):
+    X, y = noise
+    classifier = make_classifier(early_stopping=True, n_iter_no_change=3, epochs=200)
+    classifier.fit(X, y, X_val=X[::-1], y_val=y)
+    losses = classifier.history_["val_loss"]
+    assert losses[-1] > 1.01 * min(losses)
+    found = log_loss(y, classifier.predict_proba(X[::-1]))
+    np.testing.assert_allclose(found, min(losses), rtol=1e-4)
+
+
+def test_every_epoch_runs_without_early_stopping(make_classifier, noise):
+    X, y = noise
+    classifier = make_classifier(epochs=12, n_iter_no_change=1).fit(X, y, X_val=X, y_val=y[::-1])
+    assert classifier.n_iter_ == 12
+
+
+# --- partial_fit ---------------------------------------------------------------------------
+
+
+def test_partial_fit_learns_batch_by_batch(make_classifier, images, new_images):
+    X, y = images
+    classifier = make_classifier(batch_size=8)
+    for _ in range(4):
+        for batch in np.array_split(np.arange(len(X)), 4):
+            classifier.partial_fit(X[batch], y[batch], classes=[0, 1, 2])
+    assert classifier.n_iter_ == 16
+    assert classifier.score(*new_images) > 0.9
+
+
+def test_partial_fit_takes_batches_that_hold_one_class(make_classifier, images, new_images):
+    X, y = images
+    classifier = make_classifier(batch_size=4)
+    for _ in range(4):
+        for label in range(3):
+            classifier.partial_fit(X[y == label], y[y == label], classes=[0, 1, 2])
+    assert classifier.predict_proba(new_images[0]).shape == (30, 3)
+
+
+def test_partial_fit_without_classes_goes_on(make_classifier, images):
+    X, y = images
+    classifier = make_classifier().partial_fit(X, y, classes=[0, 1, 2]).partial_fit(X, y)
+    assert classifier.n_iter_ == len(classifier.history_["loss"]) == 2
+    assert classifier.history_["loss"][1] < classifier.history_["loss"][0]
+
+
+def test_partial_fit_after_fit_goes_on(make_classifier, images):
+    X, y = images
+    classifier = make_classifier(epochs=3).fit(X, y)
+    losses = classifier.history_["loss"]
+    classifier.partial_fit(X, y)
+    assert classifier.history_["loss"][:3] == losses
+    assert classifier.n_iter_ == 4
+
+
+def test_partial_fit_keeps_the_standardisation_of_the_first_call(make_classifier, images):
+    X, y = images
+    classifier = make_classifier().partial_fit(X[:20], y[:20], classes=[0, 1, 2])
+    first = classifier._head.standardization
+    classifier.partial_fit(X[20:], y[20:])
+    assert classifier._head.standardization is first
+
+
+def test_partial_fit_at_constant_rate_is_one_epoch_of_an_undecayed_fit(make_classifier, images):
+    X, y = images
+    # With one batch an epoch, the cosine decay of a fit begins at the peak: its first step is one
+    # at the peak, and so is that of partial_fit.
+    fitted = make_classifier(epochs=1).fit(X, y)
+    passed = make_classifier().partial_fit(X, y, classes=[0, 1, 2])
+    np.testing.assert_allclose(passed.predict_proba(X), fitted.predict_proba(X), atol=1e-6)
+
+
+# --- warm_start ----------------------------------------------------------------------------
+
+
+def test_warm_start_goes_on_for_as_many_epochs_more(make_classifier, images):
+    classifier = make_classifier(epochs=3, warm_start=True).fit(*images)
+    first = copy.deepcopy(classifier.history_)
+    classifier.set_params(epochs=2).fit(*images)
+    assert classifier.n_iter_ == len(classifier.history_["loss"]) == 5
+    assert classifier.history_["loss"][:3] == first["loss"]
+    assert classifier.history_["loss"][4] < first["loss"][0]
+
+
+def test_fit_without_warm_start_begins_anew(make_classifier, images):
+    classifier = make_classifier(epochs=3).fit(*images)
+    first = classifier.history_
+    assert classifier.fit(*images).history_ == first
+
+
+def test_warm_start_on_an_unfitted_classifier_is_a_fit(make_classifier, images):
+    warm, cold = make_classifier(warm_start=True).fit(*images), make_classifier().fit(*images)
+    np.testing.assert_array_equal(warm.predict_proba(images[0]), cold.predict_proba(images[0]))
+
+
+def test_warm_start_stops_early_by_its_own_epochs(make_classifier, noise):
+    classifier = make_classifier(
+        early_stopping=True, n_iter_no_change=2, epochs=100, warm_start=True
+    )
+    first = classifier.fit(*noise).n_iter_
+    assert 2 <= classifier.fit(*noise).n_iter_ - first < 100
+
+
+def test_warm_start_with_another_optimizer_starts_that_one_afresh(make_classifier, images):
+    classifier = make_classifier(warm_start=True).fit(*images)
+    loss = classifier.history_["loss"][-1]
+    classifier.set_params(optimizer="sgd").fit(*images)
+    assert classifier.n_iter_ == 8
+    assert classifier.history_["loss"][4] < 2 * loss + 0.1
+
+
+# --- Keras callbacks -----------------------------------------------------------------------
+
+
+class Recorder(keras.callbacks.Callback):
+    """Keeps what it hears of."""
+
+    def __init__(self):
+        super().__init__()
+        self.epochs, self.losses = [], []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append(epoch)
+        self.losses.append(logs["loss"])
+
+
+class BatchRecorder(Recorder):
+    def __init__(self):
+        super().__init__()
+        self.batches = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches += 1
+
+
+class Stopper(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == 1
+
+
+def test_callbacks_hear_of_every_epoch(make_classifier, images):
+    classifier = make_classifier(callbacks=[Recorder()]).fit(*images)
+    (recorder,) = classifier.callbacks_
+    assert recorder.epochs == [0, 1, 2, 3]
+    assert recorder.losses == classifier.history_["loss"]
+
+
+def test_copy_of_the_callback_runs_and_the_original_stays_as_it_was(make_classifier, images):
+    recorder = Recorder()
+    classifier = make_classifier(callbacks=[recorder]).fit(*images)
+    assert classifier.callbacks[0] is recorder
+    assert (recorder.epochs, recorder.model) == ([], None)
+
+
+def test_callbacks_survive_clone(make_classifier, images):
+    classifier = make_classifier(callbacks=[Recorder()]).fit(*images)
+    copied = clone(classifier).fit(*images)
+    assert copied.callbacks_[0].losses == classifier.callbacks_[0].losses
+    assert copied.callbacks_[0] is not classifier.callbacks_[0]
+
+
+def test_callbacks_run_in_every_fold_of_a_search(make_classifier, images):
+    search = GridSearchCV(
+        make_classifier(callbacks=[Recorder()]), {"epochs": [1, 2]}, cv=2, error_score="raise"
+    ).fit(*images)
+    assert len(search.best_estimator_.callbacks_[0].epochs) == search.best_params_["epochs"]
+
+
+def test_callback_can_stop_training(make_classifier, images):
+    assert make_classifier(epochs=10, callbacks=[Stopper()]).fit(*images).n_iter_ == 2
+
+
+def test_callback_that_listens_to_batches_hears_of_them_and_changes_nothing(
+    make_classifier, images
+):
+    recorder = BatchRecorder()
+    found = make_classifier(batch_size=16, callbacks=[recorder]).fit(*images)
+    expected = make_classifier(batch_size=16).fit(*images)
+    assert found.callbacks_[0].batches == 4 * 4
+    np.testing.assert_allclose(
+        found.predict_proba(images[0]), expected.predict_proba(images[0]), atol=1e-5
+    )
+
+
+def test_callbacks_keep_no_model_alive(make_classifier, images):
+    seen = []
+
+    class Watcher(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append(weakref.ref(self.model))
+
+    settings = {"hidden_units": (9,), "fine_tune_epochs": 1, "fine_tune_blocks": 0}
+    classifier = make_classifier(**settings, callbacks=[Watcher()]).fit(*images)
+    _training._idle_models.clear()
+    gc.collect()
+    assert [model() for model in seen] == [None, None]
+    assert classifier.callbacks_[0].model is None
+
+
+def test_classifier_with_callbacks_is_pickled_after_both_phases(make_classifier, images):
+    classifier = make_classifier(
+        callbacks=[Recorder()], fine_tune_epochs=1, fine_tune_blocks=0
+    ).fit(*images)
+    copied = pickle.loads(pickle.dumps(classifier))
+    assert copied.callbacks_[0].epochs == [0, 1, 2, 3, 4]
+
+
+def test_early_stopping_of_keras_works_as_well(make_classifier, noise):
+    X, y = noise
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=3, restore_best_weights=True)
+    classifier = make_classifier(epochs=200, callbacks=[stop])
+    classifier.fit(X, y, X_val=X[::-1], y_val=y)
+    losses = classifier.history_["val_loss"]
+    assert len(losses) == np.argmin(losses) + 1 + 3
+    found = log_loss(y, classifier.predict_proba(X[::-1]))
+    np.testing.assert_allclose(found, min(losses), rtol=1e-4)
+
+
+# Keras converts variables in a way that NumPy 2 has a warning for.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+def test_callbacks_of_keras_itself_work(make_classifier, images, tmp_path):
+    callbacks = [
+        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+        keras.callbacks.ModelCheckpoint(tmp_path / "head.weights.h5", save_weights_only=True),
+        keras.callbacks.TerminateOnNaN(),
+        keras.callbacks.ProgbarLogger(),
+    ]
+    make_classifier(callbacks=callbacks).fit(*images)
+    lines = (tmp_path / "log.csv").read_text().splitlines()
+    assert lines[0].startswith("epoch,accuracy,loss")
+    assert len(lines) == 1 + 4
+    assert (tmp_path / "head.weights.h5").exists()
