@@ -5,6 +5,7 @@ Members are stored, never compressed, so that what is read is no more than the f
 of every other member. Arrays are ``.npy`` members; scikit-learn steps are ``.skops`` ones.
 """
 
+import functools
 import hashlib
 import importlib.metadata
 import io
@@ -37,6 +38,7 @@ def library_versions():
     return {"skcifar": __version__, **{name: _version(name) for name in _LIBRARIES}}
 
 
+@functools.cache
 def _version(library):
     try:
         return importlib.metadata.version(library)

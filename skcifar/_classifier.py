@@ -179,7 +179,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
     n_classes_ : int
     n_features_in_ : int
         ``height * width * channels``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns of `X`, where it was a frame of rows.
     n_samples_seen_ : int
         Images that were trained on, those held out not counted. `partial_fit` and `warm_start` add

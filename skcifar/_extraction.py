@@ -21,6 +21,7 @@ from joblib import cpu_count
 from ._channels_first import ChannelsFirstLayers
 from ._feature_cache import FORMAT_VERSION, image_digests
 from ._framework import import_keras, import_openvino
+from ._memory import release_mapped_pages
 from ._mobilenet_v2 import (
     LAST_CONVOLUTION,
     STEM,
@@ -218,6 +219,7 @@ class Extractor:
         for start in range(0, len(images), _CHUNK_SIZE):
             chunk = images[start : start + _CHUNK_SIZE]
             yield slice(start, start + len(chunk)), self._extract_chunk(frozen, chunk, keeps)
+            release_mapped_pages(images)
 
     def _extract_chunk(self, frozen, images, keeps):
         if self.store is None:

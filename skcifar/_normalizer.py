@@ -45,7 +45,7 @@ class ImageNormalizer(
     image_shape_ : tuple of three ints
     n_features_in_ : int
         ``height * width * channels``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns of `X`, where it was a frame of rows.
     n_samples_seen_ : int
         Images that `fit` was given.
