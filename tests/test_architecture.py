@@ -21,9 +21,25 @@ LAYERS = (
     ("_training",),
     ("_planned_model", "_callbacks", "_checkpoint"),
     ("_extraction", "_sklearn_callbacks", "plotting", "datasets"),
-    ("_feature_cache", "_head", "_shipped_weights", "_imagenet_weights", "_channels_first", "metrics"),
+    (
+        "_feature_cache",
+        "_head",
+        "_shipped_weights",
+        "_imagenet_weights",
+        "_channels_first",
+        "metrics",
+    ),
     ("_mobilenet_v2",),
-    ("_schedule", "_validation", "_parameters", "_progress", "_framework", "_downloads", "_files", "_memory"),
+    (
+        "_schedule",
+        "_validation",
+        "_parameters",
+        "_progress",
+        "_framework",
+        "_downloads",
+        "_files",
+        "_memory",
+    ),
     ("_version",),
 )
 LEVEL = {module: level for level, row in enumerate(LAYERS) for module in row}

@@ -9,6 +9,7 @@ import re
 import textwrap
 import warnings
 from pathlib import Path
+from pydoc import getdoc, locate
 
 import numpy as np
 import pytest
@@ -61,16 +62,11 @@ def public_names():
 
 def public_methods(name):
     """Return the full name of each method that a public class of this package defines itself."""
-    members = vars(pydoc_object(name)).items() if inspect.isclass(pydoc_object(name)) else ()
+    members = vars(locate(name)).items() if inspect.isclass(locate(name)) else ()
     for method, value in members:
         by_sklearn = method.startswith("set_") and method.endswith("_request")
         if not method.startswith("_") and not by_sklearn and not isinstance(value, property):
             yield f"{name}.{method}"
-
-
-def pydoc_object(name):
-    module, _, attribute = name.rpartition(".")
-    return getattr(importlib.import_module(module), attribute)
 
 
 NAMES = sorted(public_names())
@@ -102,10 +98,17 @@ def test_docstring_follows_numpydoc(name):
     assert errors == []
 
 
+@pytest.mark.parametrize("name", DOCSTRINGS)
+def test_types_in_docstring_are_no_references(name):
+    """A name that ends in an underscore is a link to Sphinx, unless it is quoted."""
+    types = re.findall(r"^ *[\w, ]+ : (.*)$", getdoc(locate(name)), re.MULTILINE)
+    assert not [text for text in types if re.search(r"\w_\b", re.sub("`.*?`", "", text))]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_example_of_docstring_runs(name, without_pictures):
     finder = doctest.DocTestFinder(recurse=False)
-    results = [run(test) for test in finder.find(pydoc_object(name), name)]
+    results = [run(test) for test in finder.find(locate(name), name)]
     assert sum(result.attempted for result in results) > 0
 
 
@@ -162,7 +165,10 @@ def test_page_names_what_exists(page):
 def test_quoted_messages_are_those_of_the_library(tmp_path, monkeypatch):
     """Messages that no session can show, because they need another machine."""
     quoted = re.findall(r"   :class: exact-message\n\n   (.*)\n", PAGES["troubleshooting.rst"])
-    raised = [message(tmp_path, monkeypatch) for message in MESSAGES]
+    raised = []
+    for message in MESSAGES:
+        with monkeypatch.context() as patch:
+            raised.append(message(tmp_path, patch))
     assert len(quoted) == len(raised)
     for quote, real in zip(quoted, raised, strict=True):
         pattern = re.escape(quote)
@@ -208,7 +214,6 @@ def no_openvino(tmp_path, monkeypatch):
 
 
 def no_bfloat16(tmp_path, monkeypatch):
-    monkeypatch.undo()
     monkeypatch.setattr("skcifar._extraction._has_bfloat16", lambda engine: False)
     X, y = make_images(n_samples=6)
     features = skcifar.MobileNetV2Features(engine="openvino", precision="bfloat16", weights=None)
@@ -225,13 +230,21 @@ def other_keras_backend(tmp_path, monkeypatch):
 
 
 def cache_not_writable(tmp_path, monkeypatch):
-    monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     store = skcifar._feature_cache.DiskStore("features")
     Path("features", skcifar._feature_cache._DATABASE_NAME).mkdir(parents=True)
     with pytest.warns(UserWarning, match="feature cache") as caught:
         store.write(b"network", [b"image"], np.zeros((1, 4), np.float32))
     return f"UserWarning: {caught[0].message}"
+
+
+def out_of_memory(tmp_path, monkeypatch):
+    def allocate(*_):
+        raise MemoryError("Unable to allocate 40.0 GiB for an array")
+
+    monkeypatch.setattr(skcifar.MobileNetV2Classifier, "_start", allocate)
+    X, y = make_images(n_samples=6)
+    return message_of(lambda: skcifar.MobileNetV2Classifier().fit(X, y))
 
 
 MESSAGES = (
@@ -241,6 +254,7 @@ MESSAGES = (
     no_bfloat16,
     other_keras_backend,
     cache_not_writable,
+    out_of_memory,
 )
 
 

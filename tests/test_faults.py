@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
@@ -52,9 +52,10 @@ estimator = skcifar.load(sys.argv[1])
 def die(*args):
     os.kill(os.getpid(), signal.SIGKILL)
 if sys.argv[3] == "while writing":
-    written = iter(range(20))
-    write_array = np.lib.format.write_array
-    np.lib.format.write_array = lambda *a, **k: write_array(*a, **k) if next(written, 20) < 19 else die()
+    arrays, write_array = iter(range(20)), np.lib.format.write_array
+    def write_some(*args, **options):
+        write_array(*args, **options) if next(arrays, None) is not None else die()
+    np.lib.format.write_array = write_some
 else:
     setattr(os, sys.argv[3], die)
 skcifar.save(estimator, sys.argv[2])
@@ -113,21 +114,14 @@ def test_what_killed_saves_left_is_removed_later(fitted, tmp_path):
 # --- A full disk, a size limit, no permission ------------------------------------------------
 
 
-def assert_save_refused(error_type, folder, fitted, refitted, X, *, writing):
+def assert_save_refused(error_type, folder, fitted, refitted, X, writing=nullcontext):
     """Assert that a save fails with `error_type`, and leaves the file and nothing else."""
-    with pytest.raises(
-        error_type, match=r"saved could not be written: .* Free some space"
-    ) as error:
-        with writing():
-            save(refitted, folder / "saved")
+    message = "saved could not be written: .* Free some space"
+    with pytest.raises(error_type, match=message) as error, writing():
+        save(refitted, folder / "saved")
     assert [path.name for path in folder.iterdir()] == ["saved"]
     assert_holds(folder / "saved", fitted, X)
     return error.value
-
-
-@contextmanager
-def no_change():
-    yield
 
 
 def test_a_full_disk_refuses_a_save_and_keeps_the_file(fitted, refitted, images, tmp_path):
@@ -135,7 +129,9 @@ def test_a_full_disk_refuses_a_save_and_keeps_the_file(fitted, refitted, images,
     size = (tmp_path / "measure").stat().st_size
     with full_disk(int(1.6 * size)) as folder:
         save(fitted, folder / "saved")
-        error = assert_save_refused(OSError, folder, fitted, refitted, images[0], writing=no_change)
+        error = assert_save_refused(
+            OSError, folder, fitted, refitted, images[0], writing=nullcontext
+        )
     assert error.errno == errno.ENOSPC
 
 
@@ -153,14 +149,16 @@ def file_size_limit(n_bytes=100_000):
 
 def test_a_size_limit_refuses_a_save_and_keeps_the_file(fitted, refitted, images, tmp_path):
     save(fitted, tmp_path / "saved")
-    assert_save_refused(OSError, tmp_path, fitted, refitted, images[0], writing=file_size_limit)
+    assert_save_refused(OSError, tmp_path, fitted, refitted, images[0], file_size_limit)
 
 
 def test_a_folder_without_permission_refuses_a_save(fitted, refitted, images):
     with read_only_folder() as (folder, protect):
         save(fitted, folder / "saved")
         protect()
-        assert_save_refused(PermissionError, folder, fitted, refitted, images[0], writing=no_change)
+        assert_save_refused(
+            PermissionError, folder, fitted, refitted, images[0], writing=nullcontext
+        )
 
 
 @pytest.mark.parametrize("format", ["onnx", "openvino"])
@@ -213,12 +211,14 @@ def test_a_worker_that_dies_in_a_search_is_told_and_harms_nothing(
 # --- Ctrl-C ----------------------------------------------------------------------------------
 
 INTERRUPTED = """
-import sys
+import signal, sys
 import numpy as np
 from sklearn.exceptions import NotFittedError
 from skcifar import MobileNetV2Classifier, _extraction, _fine_tuning
 from skcifar.datasets import make_images
 import keras
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 
 class Tell(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
@@ -307,7 +307,8 @@ expected = MobileNetV2Classifier(**small).fit(X, y).predict_proba(X)
 with open("/proc/self/statm") as file:
     now = int(file.read().split()[0]) * resource.getpagesize()
 limits = resource.getrlimit(resource.RLIMIT_AS)
-for options, n in (({}, 400_000), ({"hidden_units": (40_000, 40_000)}, 64), ({"input_size": 2048}, 64)):
+too_much = {"hidden_units": (40_000, 40_000)}, {"input_size": 2048}
+for options, n in (({}, 400_000), *((options, 64) for options in too_much)):
     many_X, many_y = np.broadcast_to(X[:1], (n, 16, 16, 3)), np.arange(n) % 3
     classifier = MobileNetV2Classifier(**{**small, **options})
     resource.setrlimit(resource.RLIMIT_AS, (now + 2**30, limits[1]))
