@@ -28,7 +28,10 @@ def import_keras():
 
         backend = keras.config.backend()
         if backend == "tensorflow":
-            import tensorflow  # noqa: F401 (loaded here so that it loads quietly)
+            import tensorflow
+
+            # Looks for GPUs, which complains where the driver of one is missing or broken.
+            tensorflow.config.list_physical_devices()
     _check_backend(backend)
     return keras
 
