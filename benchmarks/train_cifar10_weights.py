@@ -1,8 +1,8 @@
 """Train the CIFAR-10 weights of the package from random initialisation.
 
 Keras calls only, so that it runs on the TensorFlow, JAX or PyTorch backend, on a CPU or a GPU;
-on TensorFlow batch normalisation goes through the fused kernel, which is 1.75 times as fast on
-a CPU. A run that was killed goes on from its last finished epoch when it is started again.
+on TensorFlow batch normalisation goes through the fused kernel. A run that was killed goes on
+from its last finished epoch when it is started again.
 
     python benchmarks/train_cifar10_weights.py --checkpoint-dir ~/cifar10-run --output w.npz
     python benchmarks/train_cifar10_weights.py --evaluate w.npz
@@ -13,6 +13,7 @@ import csv
 import hashlib
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,28 +26,67 @@ from skcifar._mobilenet_v2 import MobileNetV2, build_units, resizing_matrix
 from skcifar.datasets import fetch_cifar10, load_digits_rgb
 
 N_CLASSES, IMAGE_SIZE = 10, 32
-# (side in pixels, share of the epochs): small images first, as an epoch at 16 px costs
-# 0.29 and one at 24 px 0.57 of one at 32 px.
-SIZES = ((16, 0.26), (24, 0.52), (32, 0.22))
-PEAK_LEARNING_RATE, WARM_UP, MOMENTUM = 0.2, 0.15, 0.9
+WARM_UP, MOMENTUM = 0.15, 0.9
 # Keras multiplies the decay by the learning rate outside of the momentum: 5e-3 here is the
 # customary 5e-4 inside of it.
-WEIGHT_DECAY, LABEL_SMOOTHING = 5e-3, 0.1
+WEIGHT_DECAY = 5e-3
+# What the features are asked to keep of the picture, in the second cycle: its colours at 8 x 8.
+PICTURE_SIZE = 8
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """Epochs over which the learning rate rises to its peak once, and decays to zero.
+
+    Parameters
+    ----------
+    sizes : tuple of (int, int)
+        (side in pixels of the images, epochs). An epoch at 16 px costs 0.29, one at 24 px 0.57
+        of one at 32 px.
+    peak_learning_rate : float
+    label_smoothing : float
+    picture_weight : float
+        Weight of the mean squared error with which a linear map reads the 8 x 8 picture from the
+        features. Without it they keep only what tells the ten classes apart, and a classifier of
+        anything else finds little in them.
+    """
+
+    sizes: tuple
+    peak_learning_rate: float
+    label_smoothing: float = 0.0
+    picture_weight: float = 0.0
+
+    @property
+    def sizes_by_epoch(self):
+        return [size for size, n_epochs in self.sizes for _ in range(n_epochs)]
+
+
+CYCLES = (
+    Cycle(((16, 6), (24, 12), (32, 4)), peak_learning_rate=0.2, label_smoothing=0.1),
+    Cycle(((24, 3), (32, 7)), peak_learning_rate=0.1, picture_weight=1.0),
+)
 LOG_COLUMNS = ("size", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
 
 def build_classifier(alpha, seed=0):
-    """Return the network for training: pixels in [0, 255] of any size to ten logits."""
+    """Return the network for training: pixels in [0, 255] of any size to logits and picture."""
     import keras
 
-    backbone = build_units(MobileNetV2(IMAGE_SIZE, alpha, "cifar10"), pooled=True, seed=seed)
-    backbone = for_any_size(backbone)
+    options = {}
+    if keras.backend.backend() == "tensorflow":
+        from skcifar._fused_batch_norm import FusedBatchNormalization
+
+        options["batch_normalization"] = FusedBatchNormalization
+    network = MobileNetV2(IMAGE_SIZE, alpha, "cifar10")
+    backbone = for_any_size(build_units(network, pooled=True, seed=seed, **options))
     inputs = keras.Input((None, None, 3))
     x = keras.layers.Rescaling(1 / 127.5, -1.0)(inputs)
-    initializer = keras.initializers.GlorotUniform(seed)
-    outputs = keras.layers.Dense(N_CLASSES, kernel_initializer=initializer, name="head")(
-        backbone(x)
-    )
+    features = backbone(x)
+    outputs = {}
+    for name, width in (("head", N_CLASSES), ("picture", 3 * PICTURE_SIZE**2)):
+        initializer = keras.initializers.GlorotUniform(seed)
+        dense = keras.layers.Dense(width, kernel_initializer=initializer, name=name)
+        outputs[name] = dense(features)
     return keras.Model(inputs, outputs)
 
 
@@ -54,57 +94,39 @@ def for_any_size(model):
     """Return a copy of `model` that takes images of any size, with the same weights."""
     import keras
 
-    batch_norm = keras.layers.BatchNormalization
-    if keras.backend.backend() == "tensorflow":
-        batch_norm = fused_batch_norm()
-
-    def clone(layer):
-        is_batch_norm = isinstance(layer, keras.layers.BatchNormalization)
-        return (batch_norm if is_batch_norm else type(layer)).from_config(layer.get_config())
-
-    inputs = keras.Input((None, None, 3))
-    copy = keras.models.clone_model(model, input_tensors=inputs, clone_function=clone)
+    copy = keras.models.clone_model(model, input_tensors=keras.Input((None, None, 3)))
     copy.set_weights(model.get_weights())
     return copy
 
 
-def fused_batch_norm():
-    """Return Keras' batch normalisation as a layer that runs TensorFlow's fused kernel."""
-    import keras
-    import tensorflow as tf
-
-    class FusedBatchNormalization(keras.layers.BatchNormalization):
-        def call(self, inputs, training=False, mask=None):
-            options = {"epsilon": self.epsilon, "is_training": bool(training)}
-            if not training:
-                options |= {"mean": self.moving_mean, "variance": self.moving_variance}
-            outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-                inputs, self.gamma, self.beta, **options
-            )
-            if training:
-                for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                    moving.assign(moving * self.momentum + batch * (1 - self.momentum))
-            return outputs
-
-    return FusedBatchNormalization
-
-
-def compile_classifier(model, n_steps):
-    """Compile `model` for `n_steps` of a one-cycle schedule that ends at zero."""
+def compile_classifier(model, cycle, steps_per_epoch):
+    """Compile `model` for `cycle`."""
     import keras
 
+    n_steps = steps_per_epoch * len(cycle.sizes_by_epoch)
     warm_up = max(1, int(WARM_UP * n_steps))
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, n_steps - warm_up), warmup_target=PEAK_LEARNING_RATE, warmup_steps=warm_up
+        0.0,
+        max(1, n_steps - warm_up),
+        warmup_target=cycle.peak_learning_rate,
+        warmup_steps=warm_up,
     )
     optimizer = keras.optimizers.SGD(
         schedule, momentum=MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY
     )
-    # Batch normalisation and the bias of the head are not decayed.
+    # Batch normalisation and the biases of the dense layers are not decayed.
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     optimizer.build(model.trainable_variables)
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=LABEL_SMOOTHING)
-    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
+    cross_entropy = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=cycle.label_smoothing
+    )
+    model.compile(
+        optimizer,
+        {"head": cross_entropy, "picture": "mean_squared_error"},
+        loss_weights={"head": 1.0, "picture": cycle.picture_weight},
+        metrics={"head": ["accuracy"]},
+        jit_compile=False,
+    )
 
 
 def resize(images, size):
@@ -132,14 +154,13 @@ def augment(images, rng):
     return np.where(mirrored[:, None, None, None], shifted[:, :, ::-1], shifted)
 
 
-def size_at(epoch, n_epochs):
-    """Return the side in pixels that the images have in `epoch`."""
-    share = 0.0
-    for size, of_the_epochs in SIZES:
-        share += of_the_epochs
-        if epoch < round(share * n_epochs):
-            return size
-    return SIZES[-1][0]
+def targets_of(images, target):
+    """Return what the outputs of the network are compared with."""
+    pictures = resize(images, PICTURE_SIZE).reshape(len(images), -1)
+    return {
+        "head": np.eye(N_CLASSES, dtype=np.float32)[target],
+        "picture": pictures / np.float32(64.0) - 2,  # a deviation of about 1
+    }
 
 
 def split(images, target, n_validation):
@@ -149,43 +170,51 @@ def split(images, target, n_validation):
     return (images[kept], target[kept]), (images[held_out], target[held_out])
 
 
-def train_epoch(model, training, validation, epoch, *, n_epochs, batch_size, seed):
+def train_epoch(model, training, validation, epoch, *, size, batch_size, seed):
     """Train for one epoch, whose order and views derive from (seed, epoch); return a log row."""
-    start, size = time.perf_counter(), size_at(epoch, n_epochs)
+    start = time.perf_counter()
     rng = np.random.default_rng((seed, epoch))
     n_used = len(training[0]) // batch_size * batch_size
     order = rng.permutation(len(training[0]))[:n_used]
     images = augment(resize(training[0], size)[order], rng)
-    history = model.fit(
-        images,
-        np.eye(N_CLASSES, dtype=np.float32)[training[1][order]],
-        batch_size=batch_size,
-        shuffle=False,
-        verbose=0,
-    ).history
-    val_loss, val_accuracy = model.evaluate(
-        resize(validation[0], size),
-        np.eye(N_CLASSES, dtype=np.float32)[validation[1]],
-        batch_size=batch_size,
-        verbose=0,
-    )
+    options = {"batch_size": batch_size, "verbose": 0}
+    targets = targets_of(images, training[1][order])
+    history = model.fit(images, targets, shuffle=False, **options).history
+    held_out = resize(validation[0], size)
+    targets = targets_of(held_out, validation[1])
+    figures = model.evaluate(held_out, targets, return_dict=True, **options)
     seconds = time.perf_counter() - start
-    return size, history["loss"][0], history["accuracy"][0], val_loss, val_accuracy, seconds
+    return (
+        size,
+        history["head_loss"][0],
+        history["head_accuracy"][0],
+        figures["head_loss"],
+        figures["head_accuracy"],
+        seconds,
+    )
 
 
-def train(images, target, *, alpha, epochs, batch_size, n_validation, checkpoint_dir, seed=0):
+def train(
+    images, target, *, alpha, batch_size, n_validation, checkpoint_dir, cycles=CYCLES, seed=0
+):
     """Train from random weights, or from the checkpoint in `checkpoint_dir`; return the model."""
     checkpoint_dir = Path(checkpoint_dir)
     checkpoint_dir.mkdir(parents=True, exist_ok=True)
     training, validation = split(images, target, n_validation)
-    model = build_classifier(alpha, seed)
-    compile_classifier(model, epochs * (len(training[0]) // batch_size))
-    log = restore(model, checkpoint_dir / "checkpoint.npz")
-    for epoch in range(len(log), epochs):
-        options = {"n_epochs": epochs, "batch_size": batch_size, "seed": seed}
-        log.append(train_epoch(model, training, validation, epoch, **options))
-        write_checkpoint(model, log, checkpoint_dir / "checkpoint.npz")
-        write_log(log, checkpoint_dir / "log.csv")
+    model, log = build_classifier(alpha, seed), []
+    first_epoch = 0
+    for number, cycle in enumerate(cycles):
+        compile_classifier(model, cycle, len(training[0]) // batch_size)
+        path = checkpoint_dir / f"cycle{number}.npz"
+        log = restore(model, path) or log
+        for epoch, size in enumerate(cycle.sizes_by_epoch, start=first_epoch):
+            if epoch < len(log):
+                continue
+            options = {"size": size, "batch_size": batch_size, "seed": seed}
+            log.append(train_epoch(model, training, validation, epoch, **options))
+            write_checkpoint(model, log, path)
+            write_log(log, checkpoint_dir / "log.csv")
+        first_epoch += len(cycle.sizes_by_epoch)
     return model
 
 
@@ -219,8 +248,8 @@ def write_log(log, path):
 
 def write_weights(model, alpha, temperature, path):
     """Write what the package ships: the backbone and the calibrated head, in half precision."""
-    *_, backbone, head = model.layers
-    kernel, bias = head.get_weights()
+    backbone = model.get_layer("mobilenetv2")
+    kernel, bias = model.get_layer("head").get_weights()
     arrays = dict(enumerate(backbone.get_weights()))
     arrays |= {"kernel": kernel / temperature, "bias": bias / temperature}
     arrays = {name: array.astype(np.float16) for name, array in arrays.items()}
@@ -309,7 +338,6 @@ def parse_arguments(arguments=None):
     """Return the command line as a namespace."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--alpha", type=float, default=0.5)
-    parser.add_argument("--epochs", type=int, default=23)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--n-validation", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
@@ -332,14 +360,13 @@ def main(arguments=None):
         images,
         target,
         alpha=options.alpha,
-        epochs=options.epochs,
         batch_size=options.batch_size,
         n_validation=options.n_validation,
         checkpoint_dir=options.checkpoint_dir,
         seed=options.seed,
     )
     _, (held_out, labels) = split(images, target, options.n_validation)
-    logits = model.predict(held_out, batch_size=options.batch_size, verbose=0)
+    logits = model.predict(held_out, batch_size=options.batch_size, verbose=0)["head"]
     write_weights(model, options.alpha, temperature_of(logits, labels), options.output)
 
 

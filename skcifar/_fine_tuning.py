@@ -11,6 +11,7 @@ import keras
 import ml_dtypes
 import numpy as np
 
+from ._fused_batch_norm import FusedBatchNormalization
 from ._mobilenet_v2 import (
     LAST_CONVOLUTION,
     STEM,
@@ -179,7 +180,13 @@ def tuned_network(frozen, first_unfrozen, model):
 
 def _build_top(frozen, head, settings, first_unfrozen):
     """Return the model that is trained, with the weights of `frozen` and `head`."""
-    units = build_units(frozen.network, first_unfrozen, LAST_CONVOLUTION, pooled=True)
+    units = build_units(
+        frozen.network,
+        first_unfrozen,
+        LAST_CONVOLUTION,
+        pooled=True,
+        batch_normalization=FusedBatchNormalization,
+    )
     units.set_weights(frozen.weights[len(frozen.weights) - len(units.weights) :])
     if first_unfrozen == STEM:
         images = keras.Input(frozen.image_shape, dtype="float32")

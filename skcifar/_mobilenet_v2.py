@@ -235,10 +235,11 @@ class KerasLayers:
     (``channels_first``, mixed precision) change nothing.
     """
 
-    def __init__(self, seed=0, dtype="float32"):
+    def __init__(self, seed=0, dtype="float32", batch_normalization=None):
         import keras
 
         self._keras = keras
+        self._batch_normalization = batch_normalization or keras.layers.BatchNormalization
         self._rng = np.random.default_rng(seed)
         self._options = {"dtype": dtype}
         self._convolution_options = {
@@ -258,7 +259,7 @@ class KerasLayers:
 
     def batch_norm(self, x, name):
         options = {"momentum": BATCH_NORM_MOMENTUM, "epsilon": BATCH_NORM_EPSILON}
-        return self._keras.layers.BatchNormalization(name=name, **options, **self._options)(x)
+        return self._batch_normalization(name=name, **options, **self._options)(x)
 
     def relu6(self, x, name):
         return self._keras.layers.ReLU(6.0, name=name, **self._options)(x)
@@ -295,7 +296,14 @@ class KerasLayers:
 
 
 def build_units(
-    network, first=STEM, last=LAST_CONVOLUTION, *, pooled=False, seed=0, dtype="float32"
+    network,
+    first=STEM,
+    last=LAST_CONVOLUTION,
+    *,
+    pooled=False,
+    seed=0,
+    dtype="float32",
+    batch_normalization=None,
 ):
     """Return a `keras.Model` of the units `first` to `last`, both included.
 
@@ -311,6 +319,8 @@ def build_units(
         Seed of the random initial weights.
     dtype : str, default="float32"
         Keras dtype policy of the layers.
+    batch_normalization : class, default=None
+        What to use for `keras.layers.BatchNormalization`.
 
     Returns
     -------
@@ -320,7 +330,7 @@ def build_units(
     """
     import keras
 
-    layers = KerasLayers(seed, dtype)
+    layers = KerasLayers(seed, dtype, batch_normalization)
     inputs = keras.Input(network.input_shape(first), dtype="float32")
     x = apply_units(layers, inputs, network, first, last)
     return keras.Model(inputs, layers.pool(x) if pooled else x, name="mobilenetv2")
