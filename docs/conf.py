@@ -9,6 +9,8 @@ sys.path.insert(0, str(HERE))
 
 # Before TensorFlow is imported by an example: its native log would end up in the pages.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# The examples take what is on this machine, and download nothing.
+os.environ.setdefault("SKCIFAR_OFFLINE", "1")
 
 import matplotlib  # noqa: E402
 

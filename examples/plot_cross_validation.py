@@ -12,27 +12,19 @@ only.
 # %%
 # Data
 # ----
-# A part of CIFAR-10, or the handwritten digits where CIFAR-10 or the weights cannot be had.
+# A part of CIFAR-10, or what is there instead: it says what, and why.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.model_selection import cross_validate, train_test_split
+from sklearn.model_selection import cross_validate
 
-from skcifar import MobileNetV2Classifier, MobileNetV2Features
-from skcifar.datasets import fetch_cifar10, load_digits_rgb
+from skcifar import MobileNetV2Classifier
+from skcifar.datasets import fetch_example_data
 from skcifar.plotting import TrainingHistoryDisplay
 
-try:
-    images, target = fetch_cifar10(return_X_y=True)
-    MobileNetV2Features(weights="imagenet").fit(images[:1])
-    name, weights = "CIFAR-10", "imagenet"
-except OSError as error:
-    print(f"Going on with scikit-learn's handwritten digits and a random network. {error}\n")
-    images, target = load_digits_rgb(return_X_y=True)
-    name, weights = "handwritten digits", None
-
-X, _, y, _ = train_test_split(images, target, train_size=1500, stratify=target, random_state=0)
-print(f"{name}: {len(X)} images")
+data = fetch_example_data(n_train=1500)
+print(data.DESCR)
+X, y = data.X_train, data.y_train
 
 # %%
 # Five folds, three scores
@@ -40,7 +32,7 @@ print(f"{name}: {len(X)} images")
 # `cross_validate` sees a classifier and deals the images out class by class (it takes a
 # `StratifiedKFold`), so that every fold holds the same share of each class.
 
-classifier = MobileNetV2Classifier(weights=weights, epochs=10, random_state=0)
+classifier = MobileNetV2Classifier(weights=data.weights, epochs=10, random_state=0)
 folds = cross_validate(
     classifier,
     X,
@@ -68,7 +60,7 @@ numbers = np.arange(1, len(test) + 1)
 ax.axhspan(mean - by_chance, mean + by_chance, color="0.9", label="mean +- what chance makes")
 ax.plot(numbers, train, "s--", label="images that were trained on")
 ax.plot(numbers, test, "o-", label="images that were held out")
-ax.set(xticks=numbers, xlabel="fold", ylabel="accuracy", title=f"{name}, {len(X)} images")
+ax.set(xticks=numbers, xlabel="fold", ylabel="accuracy", title=f"{data.name}, {len(X)} images")
 ax.legend()
 
 # %%

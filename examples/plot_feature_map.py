@@ -11,34 +11,24 @@ what lies together looks alike to the network, and will be hard to tell apart.
 # %%
 # Data
 # ----
-# A part of CIFAR-10, or the handwritten digits where CIFAR-10 or the weights cannot be had.
+# A part of CIFAR-10, or what is there instead: it says what, and why.
 
 # sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import pairwise_distances
-from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skcifar import MobileNetV2Features
-from skcifar.datasets import fetch_cifar10, load_digits_rgb
+from skcifar.datasets import fetch_example_data
 from skcifar.plotting import FeatureMapDisplay
 
-try:
-    data = fetch_cifar10()
-    MobileNetV2Features(weights="imagenet").fit(data.images[:1])
-    name, weights = "CIFAR-10", "imagenet"
-except OSError as error:
-    print(f"Going on with scikit-learn's handwritten digits and a random network. {error}\n")
-    data = load_digits_rgb()
-    name, weights = "handwritten digits", None
+data = fetch_example_data(n_train=1000)
+print(data.DESCR)
+X, y = data.X_train, data.y_train
 
-X, _, y, _ = train_test_split(
-    data.images, data.target, train_size=1000, stratify=data.target, random_state=0
-)
-features = make_pipeline(MobileNetV2Features(weights=weights), StandardScaler()).fit(X)
-print(f"{name}: {len(X)} images")
+features = make_pipeline(MobileNetV2Features(weights=data.weights), StandardScaler()).fit(X)
 
 # %%
 # Principal components
@@ -46,7 +36,7 @@ print(f"{name}: {len(X)} images")
 # The two directions in which the features vary most: quick, and distances can be read off.
 
 display = FeatureMapDisplay.from_estimator(features, X, y, class_names=data.target_names)
-display.ax_.set_title(f"{name}: principal components")
+display.ax_.set_title(f"{data.name}: principal components")
 
 # %%
 # t-SNE
@@ -56,7 +46,7 @@ display.ax_.set_title(f"{name}: principal components")
 display = FeatureMapDisplay.from_estimator(
     features, X, y, method="tsne", random_state=0, class_names=data.target_names
 )
-display.ax_.set_title(f"{name}: t-SNE")
+display.ax_.set_title(f"{data.name}: t-SNE")
 plt.show()
 
 # %%

@@ -14,38 +14,25 @@ import time
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import recall_score
-from sklearn.model_selection import train_test_split
 
-from skcifar import MobileNetV2Classifier, MobileNetV2Features
-from skcifar.datasets import fetch_cifar10, load_digits_rgb
+from skcifar import MobileNetV2Classifier
+from skcifar.datasets import fetch_example_data
 from skcifar.plotting import TrainingHistoryDisplay
 
-try:
-    data = fetch_cifar10()
-    MobileNetV2Features(weights="imagenet").fit(data.images[:1])
-    name, weights = "CIFAR-10", "imagenet"
-except OSError as error:
-    print(f"Going on with scikit-learn's handwritten digits and the shipped weights. {error}\n")
-    data = load_digits_rgb()
-    name, weights = "handwritten digits", "cifar10"
-
 # %%
-# A small subset, so that the ladder is climbed in a minute or two.
+# Data
+# ----
+# A small part, so that the ladder is climbed in a minute or two.
 
-X_train, X_test, y_train, y_test = train_test_split(
-    data.images,
-    data.target,
-    train_size=1200,
-    test_size=500,
-    stratify=data.target,
-    random_state=0,
-)
+data = fetch_example_data(n_train=1200, n_test=500)
+print(data.DESCR)
+X_train, X_test, y_train, y_test = data.X_train, data.X_test, data.y_train, data.y_test
 
 # %%
 # The ladder
 # ----------
 
-frozen = {"weights": weights, "epochs": 10, "random_state": 0}
+frozen = {"weights": data.weights, "epochs": 10, "random_state": 0}
 tuned = {**frozen, "fine_tune_epochs": 4, "fine_tune_learning_rate": 5e-4}
 ladder = {
     "frozen": frozen,
@@ -85,7 +72,7 @@ ax.set(
     xlabel="share of the class that is recognised",
     yticks=range(len(order)),
     yticklabels=data.target_names[order],
-    title=f"{name}, {len(X_train)} training images",
+    title=f"{data.name}, {len(X_train)} training images",
 )
 ax.legend()
 plt.show()

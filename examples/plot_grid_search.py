@@ -9,28 +9,19 @@ in all: every fold, every learning rate and the refit find the features that are
 """
 
 import matplotlib.pyplot as plt
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
-from skcifar import ImageNormalizer, MobileNetV2Classifier, MobileNetV2Features
-from skcifar.datasets import fetch_cifar10, load_digits_rgb
-
-try:
-    images, target = fetch_cifar10(return_X_y=True)
-    MobileNetV2Features(weights="imagenet").fit(images[:1])
-    name, weights = "CIFAR-10", "imagenet"
-except OSError as error:
-    print(f"Going on with scikit-learn's handwritten digits and a random network. {error}\n")
-    images, target = load_digits_rgb(return_X_y=True)
-    name, weights = "handwritten digits", None
+from skcifar import ImageNormalizer, MobileNetV2Classifier
+from skcifar.datasets import fetch_example_data
 
 # %%
+# Data
+# ----
 # A part of the training images is enough to choose by.
 
-n_images = min(3000, len(images) - 500)
-X, X_test, y, y_test = train_test_split(
-    images, target, train_size=n_images, test_size=500, stratify=target, random_state=0
-)
+data = fetch_example_data(n_train=3000, n_test=500)
+print(data.DESCR)
 
 # %%
 # The search
@@ -39,14 +30,15 @@ X, X_test, y, y_test = train_test_split(
 pipeline = Pipeline(
     [
         ("normalize", ImageNormalizer()),
-        ("classify", MobileNetV2Classifier(weights=weights, epochs=10, random_state=0)),
+        ("classify", MobileNetV2Classifier(weights=data.weights, epochs=10, random_state=0)),
     ]
 )
 learning_rates = [1e-5, 1e-4, 1e-3, 1e-2]
 search = GridSearchCV(pipeline, {"classify__learning_rate": learning_rates}, cv=3)
-search.fit(X, y)
+search.fit(data.X_train, data.y_train)
 print(f"Best learning rate: {search.best_params_['classify__learning_rate']:g}")
-print(f"Accuracy on {len(y_test)} images held out: {search.score(X_test, y_test):.3f}")
+accuracy = search.score(data.X_test, data.y_test)
+print(f"Accuracy on {len(data.y_test)} images held out: {accuracy:.3f}")
 
 # %%
 # Accuracy by learning rate
@@ -65,7 +57,7 @@ ax.set(
     xscale="log",
     xlabel="learning rate",
     ylabel="accuracy, mean and deviation of 3 folds",
-    title=f"{name}, {n_images} images",
+    title=f"{data.name}, {len(data.X_train)} images",
 )
 plt.show()
 

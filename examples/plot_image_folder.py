@@ -11,8 +11,8 @@ from there on everything is scikit-learn: a split, a grid search, a score, predi
 # %%
 # A folder of pictures
 # --------------------
-# So that this example runs everywhere, it writes some handwritten digits into a temporary folder as
-# PNG files. With pictures of your own, set ``folder`` to where they lie and leave this out.
+# So that this example runs everywhere, it writes some images into a temporary folder as PNG files.
+# With pictures of your own, set ``folder`` to where they lie and leave this out.
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,15 +22,16 @@ import numpy as np
 from PIL import Image
 from sklearn.model_selection import GridSearchCV, train_test_split
 
-from skcifar import MobileNetV2Classifier, MobileNetV2Features
-from skcifar.datasets import load_digits_rgb, load_image_folder
+from skcifar import MobileNetV2Classifier
+from skcifar.datasets import fetch_example_data, load_image_folder
 from skcifar.plotting import PredictionsDisplay
 
 temporary = TemporaryDirectory()
-folder = Path(temporary.name) / "digits"
-digits = load_digits_rgb()
-for number, (image, label) in enumerate(zip(digits.images[:600], digits.target, strict=False)):
-    path = folder / f"digit {label}" / f"{number:04d}.png"
+folder = Path(temporary.name) / "pictures"
+example = fetch_example_data(n_train=600)
+print(example.DESCR)
+for number, (image, label) in enumerate(zip(example.X_train, example.y_train, strict=True)):
+    path = folder / example.target_names[label] / f"{number:04d}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path)
 
@@ -64,15 +65,8 @@ y_train, y_test = labels[train], labels[test]
 # -----------
 # The network runs once over each image; the search trains 19 heads on the features that are kept.
 
-try:
-    MobileNetV2Features(weights="imagenet").fit(X_train[:1])
-    weights = "imagenet"
-except OSError as error:
-    print(f"Going on with a random network, which is enough for digits. {error}\n")
-    weights = None
-
 search = GridSearchCV(
-    MobileNetV2Classifier(weights=weights, epochs=10, random_state=0),
+    MobileNetV2Classifier(weights=example.weights, epochs=10, random_state=0),
     {"learning_rate": [1e-4, 1e-3, 1e-2], "dropout": [0.0, 0.3]},
     cv=3,
 )

@@ -11,32 +11,22 @@ part of an object, an unusual angle.
 # %%
 # Data and classifier
 # -------------------
-# A part of CIFAR-10, or the handwritten digits where CIFAR-10 or the weights cannot be had.
+# A part of CIFAR-10, or what is there instead: it says what, and why.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.model_selection import train_test_split
 
-from skcifar import MobileNetV2Classifier, MobileNetV2Features
-from skcifar.datasets import fetch_cifar10, load_digits_rgb
+from skcifar import MobileNetV2Classifier
+from skcifar.datasets import fetch_example_data
 from skcifar.plotting import GradCAMDisplay, PredictionsDisplay
 
-try:
-    data = fetch_cifar10()
-    MobileNetV2Features(weights="imagenet").fit(data.images[:1])
-    name, weights = "CIFAR-10", "imagenet"
-except OSError as error:
-    print(f"Going on with scikit-learn's handwritten digits and a random network. {error}\n")
-    data = load_digits_rgb()
-    name, weights = "handwritten digits", None
-
-X_train, X_test, y_train, y_test = train_test_split(
-    data.images, data.target, train_size=1200, test_size=500, stratify=data.target, random_state=0
-)
-classifier = MobileNetV2Classifier(weights=weights, epochs=10, random_state=0)
+data = fetch_example_data(n_train=1200, n_test=500)
+print(data.DESCR)
+X_train, X_test, y_train, y_test = data.X_train, data.X_test, data.y_train, data.y_test
+classifier = MobileNetV2Classifier(weights=data.weights, epochs=10, random_state=0)
 classifier.fit(X_train, y_train)
 errors = classifier.predict(X_test) != y_test
-print(f"{name}: {errors.sum()} of {len(y_test)} images are classified wrongly")
+print(f"{data.name}: {errors.sum()} of {len(y_test)} images are classified wrongly")
 
 # %%
 # Sure, and wrong
@@ -72,7 +62,7 @@ least_sure = PredictionsDisplay.from_estimator(
 # ----------------------------
 # Grad-CAM shows, for each of the confident errors, which parts of the image spoke for the class
 # that was predicted. The map is coarse: the last layer of the network divides an image of this
-# size into 3 x 3 cells. What it shows of a random network has no meaning.
+# size into 3 x 3 cells, or 4 x 4 with ``weights="cifar10"``.
 
 X_wrong = X_test[confident.indices_]
 GradCAMDisplay.from_estimator(classifier, X_wrong, class_names=data.target_names)

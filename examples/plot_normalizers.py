@@ -12,32 +12,21 @@ and for prediction. This example compares all of them, and makes the usual mista
 # %%
 # Data
 # ----
-# A part of CIFAR-10, or the handwritten digits where CIFAR-10 or the weights cannot be had.
+# A part of CIFAR-10, or what is there instead: it says what, and why.
 
 import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone
-from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
-from skcifar import ImageNormalizer, MobileNetV2Classifier, MobileNetV2Features
-from skcifar.datasets import fetch_cifar10, load_digits_rgb
+from skcifar import ImageNormalizer, MobileNetV2Classifier
+from skcifar.datasets import fetch_example_data
 
-try:
-    images, target = fetch_cifar10(return_X_y=True)
-    MobileNetV2Features(weights="imagenet").fit(images[:1])
-    name, weights = "CIFAR-10", "imagenet"
-except OSError as error:
-    print(f"Going on with scikit-learn's handwritten digits and a random network. {error}\n")
-    images, target = load_digits_rgb(return_X_y=True)
-    name, weights = "handwritten digits", None
-
-X_train, X_test, y_train, y_test = train_test_split(
-    images, target, train_size=1200, test_size=500, stratify=target, random_state=0
-)
-print(f"{name}: {len(X_train)} images to train on, {len(X_test)} to test with")
+data = fetch_example_data(n_train=1200, n_test=500)
+print(data.DESCR)
+X_train, X_test, y_train, y_test = data.X_train, data.X_test, data.y_train, data.y_test
 
 # %%
 # What the normalisers do
@@ -53,7 +42,7 @@ for method in ("unit", "symmetric", "standardize"):
 # ``"standardize"`` leaves pixels in a range of its own. The classifier then takes the least and the
 # greatest pixel for the range, and warns; ``pixel_range`` says outright what is meant.
 
-classifier = MobileNetV2Classifier(weights=weights, epochs=10, random_state=0)
+classifier = MobileNetV2Classifier(weights=data.weights, epochs=10, random_state=0)
 standardize = ImageNormalizer("standardize").fit(X_train)
 darkest, brightest = (standardize.transform(np.full_like(X_train[:1], p)) for p in (0, 255))
 pixel_range = (float(darkest.min()), float(brightest.max()))
@@ -88,7 +77,7 @@ accuracies = {label: (y_pred == y_test).mean() for label, y_pred in predictions.
 figure, ax = plt.subplots(figsize=(8, 3), layout="constrained")
 bars = ax.barh(list(accuracies), list(accuracies.values()), color=["C0"] * 4 + ["C1"])
 ax.bar_label(bars, fmt="%.3f", padding=3)
-ax.set(xlim=(0, 1.1), xlabel=f"accuracy on {len(y_test)} images", title=name)
+ax.set(xlim=(0, 1.1), xlabel=f"accuracy on {len(y_test)} images", title=data.name)
 ax.invert_yaxis()
 plt.show()
 

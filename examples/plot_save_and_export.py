@@ -11,34 +11,24 @@ Python can run; here it goes to OpenVINO.
 # %%
 # A classifier
 # ------------
-# On a part of CIFAR-10, or the handwritten digits where CIFAR-10 or the weights cannot be had.
+# On a part of CIFAR-10, or on what is there instead: it says what, and why.
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.model_selection import train_test_split
 
-from skcifar import MobileNetV2Classifier, MobileNetV2Features, export, load, save
-from skcifar.datasets import fetch_cifar10, load_digits_rgb
+from skcifar import MobileNetV2Classifier, export, load, save
+from skcifar.datasets import fetch_example_data
 
-try:
-    images, target = fetch_cifar10(return_X_y=True)
-    MobileNetV2Features(weights="imagenet").fit(images[:1])
-    name, weights = "CIFAR-10", "imagenet"
-except OSError as error:
-    print(f"Going on with scikit-learn's handwritten digits and a random network. {error}\n")
-    images, target = load_digits_rgb(return_X_y=True)
-    name, weights = "handwritten digits", None
-
-X_train, X_test, y_train, y_test = train_test_split(
-    images, target, train_size=1200, test_size=500, stratify=target, random_state=0
-)
-classifier = MobileNetV2Classifier(weights=weights, epochs=10, random_state=0)
+data = fetch_example_data(n_train=1200, n_test=500)
+print(data.DESCR)
+X_train, X_test, y_train, y_test = data.X_train, data.X_test, data.y_train, data.y_test
+classifier = MobileNetV2Classifier(weights=data.weights, epochs=10, random_state=0)
 classifier.fit(X_train, y_train)
 probabilities = classifier.predict_proba(X_test)
-print(f"{name}: accuracy {classifier.score(X_test, y_test):.3f}")
+print(f"{data.name}: accuracy {classifier.score(X_test, y_test):.3f}")
 
 # %%
 # Save and load

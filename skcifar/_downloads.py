@@ -17,6 +17,8 @@ _CONNECT_AND_READ_SECONDS = (6.0, 10.0)
 _ATTEMPTS = 3
 _PAUSE = 1.0
 _CHUNK_BYTES = 1 << 16
+# Set to anything, nothing is downloaded: for machines that must not, and for the documentation.
+OFFLINE_VARIABLE = "SKCIFAR_OFFLINE"
 
 
 def download(url, path, *, sha256=None, signature=b"", advice=""):
@@ -53,6 +55,11 @@ def download(url, path, *, sha256=None, signature=b"", advice=""):
     path = Path(path)
     if urlsplit(url).scheme != "https":
         raise ValueError(f"url must start with https://; got {url!r}.")
+    if os.environ.get(OFFLINE_VARIABLE):
+        raise OSError(
+            f"{path.name} is not in the folder {path.parent}, and the environment variable "
+            f"{OFFLINE_VARIABLE} forbids downloading it. {advice}".rstrip()
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned_parts(path)

@@ -195,6 +195,11 @@ def no_weights(tmp_path, monkeypatch):
     return message_of(lambda: skcifar.MobileNetV2Classifier().fit(X, y))
 
 
+def offline(tmp_path, monkeypatch):
+    monkeypatch.setenv("SKCIFAR_OFFLINE", "1")
+    return no_weights(tmp_path, monkeypatch)
+
+
 def refuse_connections(monkeypatch):
     import pooch
     import requests
@@ -250,6 +255,7 @@ def out_of_memory(tmp_path, monkeypatch):
 MESSAGES = (
     no_cifar10,
     no_weights,
+    offline,
     no_openvino,
     no_bfloat16,
     other_keras_backend,

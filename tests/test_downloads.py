@@ -134,6 +134,15 @@ def test_other_schemes_are_refused(url, target):
     assert not target.parent.exists()
 
 
+def test_nothing_is_asked_for_offline(served, target, monkeypatch):
+    monkeypatch.setenv("SKCIFAR_OFFLINE", "1")
+    asked = []
+    message = f"{target.name} is not in the folder .* SKCIFAR_OFFLINE forbids downloading it. Help."
+    with pytest.raises(OSError, match=message):
+        download(served(asked.append), target, advice="Help.")
+    assert asked == []
+
+
 def test_connection_that_breaks_off_is_tried_again(served, target):
     lengths = iter([1000, 200_000, len(CONTENT)])
 

@@ -1,0 +1,125 @@
+"""The images and the weights that examples run on, wherever they run."""
+
+from sklearn.model_selection import train_test_split
+from sklearn.utils import Bunch
+
+from .._imagenet_weights import imagenet_weights_path
+from ._cifar10 import fetch_cifar10
+from ._digits import load_digits_rgb
+
+_TEST_SHARE = 0.25
+
+
+def fetch_example_data(*, n_train=None, n_test=None):
+    """Load CIFAR-10 and name the weights to start from, or what comes nearest to them here.
+
+    CIFAR-10 and the ImageNet weights, where they are there or can be downloaded. Where CIFAR-10
+    cannot be had, scikit-learn's handwritten digits take its place; where the ImageNet weights
+    cannot be had, those that ship with skcifar do.
+
+    Parameters
+    ----------
+    n_train, n_test : int, default=None
+        Number of images to train on and to test with, drawn class by class, the same ones each
+        time; fewer, if there are fewer. `None` is all of them.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        With the fields
+
+        X_train, X_test : ndarray of shape (n_samples, 32, 32, 3), uint8
+            The images.
+        y_train, y_test : ndarray of shape (n_samples,)
+            Their classes, 0 to 9.
+        target_names : ndarray of shape (10,)
+            The names of the classes.
+        weights : {"imagenet", "cifar10"}
+            What to pass to the estimators.
+        name : str
+            ``"CIFAR-10"`` or ``"handwritten digits"``.
+        DESCR : str
+            What was taken, and why: to be printed.
+
+    Notes
+    -----
+    ``weights="cifar10"`` were trained on CIFAR-10's training images. With these weights all images
+    come from CIFAR-10's test set, which they have not seen.
+
+    Examples
+    --------
+    >>> from skcifar.datasets import fetch_example_data
+    >>> data = fetch_example_data(n_train=1000, n_test=500)  # doctest: +SKIP
+    >>> print(data.DESCR)  # doctest: +SKIP
+    CIFAR-10: 1,000 images to train on, 500 to test with. Weights: imagenet.
+    """
+    weights, why_weights = _weights()
+    data, why_data = _splits(weights)
+    X_train, y_train = _draw(data.X_train, data.y_train, n_train)
+    X_test, y_test = _draw(data.X_test, data.y_test, n_test)
+    counts = f"{len(X_train):,} images to train on, {len(X_test):,} to test with"
+    taken = f"{data.name[0].upper()}{data.name[1:]}: {counts}. Weights: {weights}."
+    return Bunch(
+        X_train=X_train,
+        X_test=X_test,
+        y_train=y_train,
+        y_test=y_test,
+        target_names=data.target_names,
+        weights=weights,
+        name=data.name,
+        DESCR="\n".join([taken, *why_data, *why_weights]),
+    )
+
+
+def _weights():
+    """Return the weights to start from, and the reason, if they are not ImageNet's."""
+    try:
+        imagenet_weights_path(1.0)
+    except OSError as error:
+        return "cifar10", [f"The ImageNet weights cannot be had: {error}"]
+    return "imagenet", []
+
+
+def _splits(weights):
+    """Return training and test images, and the reason, if they are not CIFAR-10's."""
+    try:
+        return _cifar10_splits(weights), []
+    except OSError as error:
+        digits = load_digits_rgb()
+        return _split("handwritten digits", digits), [f"CIFAR-10 cannot be had: {error}"]
+
+
+def _cifar10_splits(weights):
+    test = fetch_cifar10(subset="test")
+    if weights == "cifar10":
+        return _split("CIFAR-10", test)
+    train = fetch_cifar10(subset="train")
+    return Bunch(
+        name="CIFAR-10",
+        target_names=train.target_names,
+        X_train=train.images,
+        y_train=train.target,
+        X_test=test.images,
+        y_test=test.target,
+    )
+
+
+def _split(name, data):
+    X_train, X_test, y_train, y_test = train_test_split(
+        data.images, data.target, test_size=_TEST_SHARE, stratify=data.target, random_state=0
+    )
+    return Bunch(
+        name=name,
+        target_names=data.target_names,
+        X_train=X_train,
+        y_train=y_train,
+        X_test=X_test,
+        y_test=y_test,
+    )
+
+
+def _draw(X, y, n_images):
+    if n_images is None or n_images >= len(X):
+        return X, y
+    X, _, y, _ = train_test_split(X, y, train_size=n_images, stratify=y, random_state=0)
+    return X, y
