@@ -32,6 +32,8 @@ extensions = [
     "other_projects",
 ]
 exclude_patterns = ["_build", "_templates"]
+# It means the whole path: a checkout in a folder with a space in its name is none the worse.
+suppress_warnings = ["sphinx_gallery.space_in_filename"]
 templates_path = ["_templates"]
 default_role = "py:obj"
 highlight_language = "python"

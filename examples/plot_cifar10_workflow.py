@@ -46,8 +46,8 @@ figure.suptitle(f"{data.name}: training images")
 # %%
 # Normalise and fit
 # -----------------
-# ImageNet's weights tell photographs apart as they are. The shipped ones have seen ten classes only;
-# so the top of that network is trained further for a few epochs.
+# ImageNet's weights tell photographs apart as they are. The shipped ones have seen ten classes
+# only, so the top of that network is trained further for a few epochs.
 
 fine_tune_epochs = 0 if data.weights == "imagenet" else 5
 classifier = make_pipeline(
