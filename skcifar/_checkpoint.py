@@ -36,11 +36,26 @@ def open_checkpoint(folder, parameters, seed, *states):
     if folder is None:
         return None
     digest = hashlib.blake2b(digest_size=16)
-    relevant = {k: v for k, v in parameters.items() if k not in _IRRELEVANT_PARAMETERS}
+    relevant = {k: _described(v) for k, v in parameters.items() if k not in _IRRELEVANT_PARAMETERS}
     digest.update(repr((sorted(relevant.items()), seed)).encode())
     for state in states:
         digest.update(b"".join(image_digests(state)) if state.ndim > 1 else state.tobytes())
     return FitCheckpoint(Path(folder) / f"{_ENTRY_PREFIX}{digest.hexdigest()}")
+
+
+def _described(value):
+    """Return `value`, or what a Keras layer does: its own `repr` is another in each process."""
+    if not hasattr(value, "get_config"):
+        return value
+    import keras
+
+    return _without_names(keras.saving.serialize_keras_object(value))
+
+
+def _without_names(config):
+    if isinstance(config, dict):
+        return {k: _without_names(v) for k, v in config.items() if k != "name"}
+    return [_without_names(v) for v in config] if isinstance(config, list) else config
 
 
 class FitCheckpoint:

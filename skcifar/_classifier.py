@@ -2,6 +2,7 @@
 
 import copy
 import os
+import warnings
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -10,8 +11,16 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ._augmentation import (
+    AUGMENTATION_CONSTRAINT,
+    images_by_epoch,
+    is_drawn_anew,
+    same_every_epoch,
+    stored_views,
+)
 from ._backbone import BACKBONE_CONSTRAINTS, ENGINE_CONSTRAINTS, BackboneMixin
 from ._checkpoint import open_checkpoint
+from ._dask import block_by_block
 from ._framework import import_keras
 from ._head import Head, Standardization, softmax
 from ._memory import advice_when_out_of_memory
@@ -46,6 +55,18 @@ def _is_class_weight(value):
     return isinstance(value, dict) and all(map(real(0).holds, value.values()))
 
 
+def _one_number_a_class(self, X):
+    return (self.n_classes_,), np.float32
+
+
+def _one_score_a_class(self, X):
+    return (() if self.n_classes_ == 2 else (self.n_classes_,)), np.float32
+
+
+def _one_class(self, X):
+    return (), self.classes_.dtype
+
+
 _OPTIMIZERS = (
     *("adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lamb", "lion"),
     *("muon", "nadam", "rmsprop", "sgd"),
@@ -60,7 +81,7 @@ _CONSTRAINTS = {
     "weight_decay": real(0),
     "batch_size": integer(1),
     "epochs": integer(1),
-    "augmentation": option(None, "flip", "flip_translate"),
+    "augmentation": AUGMENTATION_CONSTRAINT,
     "fine_tune_epochs": integer(0),
     "fine_tune_blocks": option("all") | integer(0, N_BLOCKS),
     "fine_tune_learning_rate": real(0, low_open=True),
@@ -125,11 +146,13 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         Images a training step.
     epochs : int, default=20
         Passes over the training images.
-    augmentation : {None, "flip", "flip_translate"}, default=None
+    augmentation : {None, "flip", "flip_translate"} or keras.layers.Layer, default=None
         ``"flip"`` computes the features of each image and of its mirror image, and draws one of
         them in every epoch; ``"flip_translate"`` adds both shifted by up to an eighth of the side.
         The network runs two or four times an image instead of once; with
-        ``fine_tune_blocks="all"``, images are changed anew in every epoch of fine-tuning.
+        ``fine_tune_blocks="all"``, images are changed anew in every epoch of fine-tuning. A Keras
+        layer (a copy, given float32 pixels in `pixel_range_`) changes them anew in every epoch of
+        both phases: the network runs over all images in each, and a `UserWarning` says so.
     fine_tune_epochs : int, default=0
         Epochs of a second phase, after those of the head: the top of the network is unfrozen and
         trained with the head. What stays frozen runs once an image and view.
@@ -330,6 +353,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
                 self._start(training.images)
             training, validation = self._hold_out(training, validation)
             training = self._weigh(training)
+            self._warn_of_repeated_work(len(training.labels))
             task.begin()
             best = self._watch_validation()
             checkpoint = self._open_checkpoint(training, validation)
@@ -378,16 +402,18 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
             task.end()
         return self
 
+    @block_by_block(_one_number_a_class)
     def predict_proba(self, X):
         """Return the probability of each class.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width, channels)
+            Of a Dask array, blocks are computed when they are asked for, one after another.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes), float32
+        ndarray or Dask array of shape (n_samples, n_classes), float32
         """
         images = self._validate_new_images(X)
         probabilities = softmax(self._logits(images, self._frozen))
@@ -396,6 +422,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
             probabilities = (probabilities + mirrored) / 2
         return probabilities
 
+    @block_by_block(_one_number_a_class)
     def predict_log_proba(self, X):
         """Return the logarithm of the probability of each class.
 
@@ -410,6 +437,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         with np.errstate(divide="ignore"):  # -inf is the answer for a probability of 0
             return np.log(self.predict_proba(X))
 
+    @block_by_block(_one_score_a_class)
     def decision_function(self, X):
         """Return the score of each class: what the probabilities are the softmax of.
 
@@ -428,16 +456,18 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
             scores = self._logits(self._validate_new_images(X), self._frozen)
         return scores[:, 1] - scores[:, 0] if self.n_classes_ == 2 else scores
 
+    @block_by_block(_one_class)
     def predict(self, X):
         """Return the most probable class.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width, channels)
+            Of a Dask array, blocks are computed when they are asked for, one after another.
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        ndarray or Dask array of shape (n_samples,)
         """
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
@@ -534,8 +564,19 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         weights = check_class_weight(self.class_weight, self.classes_, rows.labels, rows.weights)
         return rows._replace(weights=weights).without_zero_weights()
 
+    def _warn_of_repeated_work(self, n_images):
+        if is_drawn_anew(self.augmentation):
+            warnings.warn(
+                f"augmentation={type(self.augmentation).__name__} draws new images in every epoch: "
+                f"the network runs over {n_images} images in each of "
+                f"{self.epochs + self.fine_tune_epochs} epochs, not once. "
+                'The views of "flip" and "flip_translate" are computed once.',
+                UserWarning,
+                stacklevel=4,
+            )
+
     def _schedule(self, learning_rate, n_epochs, **options):
-        options.setdefault("n_views", len(augmentation_views(self._frozen, self.augmentation)))
+        options.setdefault("n_views", len(stored_views(self._frozen, self.augmentation)))
         return Schedule(
             seed=self._seed,
             batch_size=self.batch_size,
@@ -579,6 +620,15 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
             self._head = self._initial_head(features, training.weights)
         standardize = self._head.standardization.apply
         standardize(features)
+        features_by_epoch = None
+        if is_drawn_anew(self.augmentation):
+            drawn = self._drawn_maps(
+                self._frozen, training.images, partial(np.empty, dtype=np.float32)
+            )
+
+            def features_by_epoch(epoch):
+                return standardize(drawn(epoch))
+
         validation_data = None
         if validation is not None:
             held_out = self._extract(self._frozen, validation.images, progress)
@@ -593,6 +643,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
             training.labels,
             training.weights,
             schedule,
+            features_by_epoch=features_by_epoch,
             validation_data=validation_data,
             best=best,
             callbacks=[
@@ -617,21 +668,24 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
             **({"n_views": 1} if first_unfrozen == STEM else {}),
         )
         if first_unfrozen == STEM:
-            inputs = _fine_tuning.augmented_epochs(training.images, self.augmentation, self._seed)
+            inputs_by_epoch = images_by_epoch(training.images, self.augmentation, self._seed)
             held_out = validation and validation.images
         else:
             lower = _fine_tuning.lower_network(self._frozen, first_unfrozen)
-            inputs = self._stored_maps(
-                augmentation_views(lower, self.augmentation), training.images, progress
-            )
-            held_out = validation and self._stored_maps([lower], validation.images, progress)[:, 0]
+            if is_drawn_anew(self.augmentation):
+                inputs_by_epoch = self._drawn_maps(lower, training.images, _fine_tuning.store_maps)
+            else:
+                views = stored_views(lower, self.augmentation)
+                maps = self._stored_maps(views, training.images, progress)
+                inputs_by_epoch = same_every_epoch(maps)
+            held_out = validation and self._stored_maps([lower], validation.images, progress)
         progress.phase("fine-tuning", n_epochs * schedule.n_batches(n_rows))
         self._frozen, self._head, history = _fine_tuning.fine_tune(
             self._frozen,
             self._head,
             self._head_settings(self._frozen.network.n_features),
             first_unfrozen,
-            inputs,
+            inputs_by_epoch,
             training.labels,
             training.weights,
             schedule,
@@ -650,16 +704,17 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
 
     def _training_features(self, images, progress):
         """Return the features of each augmented view, of shape (n, n_views, n_features)."""
-        views = augmentation_views(self._frozen, self.augmentation)
+        views = stored_views(self._frozen, self.augmentation)
         features = np.empty((len(images), len(views), *self._frozen.feature_shape), np.float32)
         return self._extract_views(views, images, features, progress)
 
     def _stored_maps(self, views, images, progress):
-        """Return what the frozen lower blocks put out, of shape (n, n_views, h, w, channels)."""
+        """Return what the frozen lower blocks put out, of shape (n * n_views, h, w, channels)."""
         from ._fine_tuning import store_maps
 
         maps = store_maps((len(images), len(views), *views[0].feature_shape))
-        return self._extract_views(views, images, maps, progress)
+        self._extract_views(views, images, maps, progress)
+        return maps.reshape(-1, *views[0].feature_shape)
 
     def _extract_views(self, views, images, out, progress):
         for number, view in enumerate(views):
@@ -668,6 +723,20 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
                 out[rows, number] = part
                 progress.advance(len(part))
         return out
+
+    def _drawn_maps(self, frozen, images, make_array):
+        """Return a function from an epoch to what `frozen` puts out for the images drawn in it."""
+        # Not looked up and not kept: nobody sees these images again.
+        extractor = replace(self._extractor(), store=None)
+        drawn = images_by_epoch(images, self.augmentation, self._seed)
+
+        def of_epoch(epoch):
+            maps = make_array((len(images), *frozen.feature_shape))
+            for rows, part in extractor.iterate(frozen, drawn(epoch)):
+                maps[rows] = part
+            return maps
+
+        return of_epoch
 
     def _extract(self, frozen, images, progress):
         progress.phase("features", len(images))
@@ -761,13 +830,3 @@ class _Rows(NamedTuple):
 
     def without_zero_weights(self):
         return self if self.weights.all() else self.take(self.weights > 0)
-
-
-def augmentation_views(frozen, augmentation):
-    """Return the networks that compute the views of an image which `augmentation` stands for."""
-    if augmentation is None:
-        return [frozen]
-    views = [frozen, replace(frozen, mirrored=True)]
-    if augmentation == "flip_translate":
-        views += [replace(view, translation=number) for number, view in enumerate(views, start=1)]
-    return views

@@ -5,6 +5,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from ._backbone import BACKBONE_CONSTRAINTS, ENGINE_CONSTRAINTS, BackboneMixin
+from ._dask import block_by_block
 from ._parameters import check_parameters, integer, option
 from ._progress import progress_bar
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
@@ -149,16 +150,18 @@ class MobileNetV2Features(
             self.n_samples_seen_ = len(images)
         return self
 
+    @block_by_block(lambda self, X: ((self._n_features_out,), np.float32))
     def transform(self, X):
         """Return the features of `X`.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width, channels)
+            Of a Dask array, the features are computed block by block when they are asked for.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features_out), float32
+        ndarray or Dask array of shape (n_samples, n_features_out), float32
             1280 features up to alpha 1.0.
         """
         check_is_fitted(self)

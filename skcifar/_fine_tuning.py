@@ -20,7 +20,6 @@ from ._mobilenet_v2 import (
     n_arrays,
 )
 from ._planned_model import PlannedModel, make_loss, make_optimizer
-from ._schedule import AUGMENTATION_STREAM
 from ._training import dense_layers
 
 # Half precision: at 96 px the input of block 13 is 7 kB a view then. Not float16: the maps of a
@@ -62,57 +61,12 @@ def store_maps(shape):
         return np.memmap(file, _STORED_DTYPE, shape=shape)
 
 
-class AugmentedImages:
-    """Images that are mirrored and shifted anew in every epoch, when rows are asked for.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, height, width, channels)
-    mirrored : ndarray of shape (n,), bool
-    shifts : ndarray of shape (n, 2), int
-        Pixels by which rows and columns are shifted; edge pixels fill the gap.
-    """
-
-    def __init__(self, images, mirrored, shifts):
-        self._images, self._mirrored, self._shifts = images, mirrored, shifts
-
-    def __getitem__(self, numbers):
-        height, width = self._images.shape[1:3]
-        shifts = self._shifts[numbers]
-        rows = np.clip(np.arange(height) + shifts[:, :1], 0, height - 1)
-        columns = np.clip(np.arange(width) + shifts[:, 1:], 0, width - 1)
-        columns = np.where(self._mirrored[numbers][:, None], columns[:, ::-1], columns)
-        return self._images[numbers[:, None, None], rows[:, :, None], columns[:, None, :]]
-
-
-def augmented_epochs(images, augmentation, seed):
-    """Return the images of each epoch: a function from its number to what rows are taken from.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, height, width, channels)
-    augmentation : {None, "flip", "flip_translate"}
-    seed : int
-    """
-    if augmentation is None:
-        return lambda epoch: images
-    n_images, *sides = images.shape[:3]
-    furthest = np.array(sides) // 8 if augmentation == "flip_translate" else np.zeros(2, int)
-
-    def of_epoch(epoch):
-        rng = np.random.default_rng([seed, AUGMENTATION_STREAM, epoch])
-        shifts = rng.integers(-furthest, furthest, size=(n_images, 2), endpoint=True)
-        return AugmentedImages(images, rng.random(n_images) < 0.5, shifts)
-
-    return of_epoch
-
-
 def fine_tune(
     frozen,
     head,
     settings,
     first_unfrozen,
-    inputs,
+    inputs_by_epoch,
     labels,
     weights,
     schedule,
@@ -131,9 +85,9 @@ def fine_tune(
     head : Head
     settings : HeadSettings
     first_unfrozen : int
-    inputs : ndarray of shape (n, n_views, ...), or callable
-        What `lower_network` puts out, or images for the whole network; or a function from the
-        number of the epoch to such an array without views.
+    inputs_by_epoch : callable
+        From the number of an epoch to what `lower_network` puts out, or to images for the whole
+        network: views of rows, to be indexed as `Schedule` numbers them.
     labels, weights : ndarray of shape (n,)
     schedule : Schedule
     validation_data : (inputs, labels, weights), default=None
@@ -151,10 +105,11 @@ def fine_tune(
     """
     model = _build_top(frozen, head, settings, first_unfrozen)
     history = model.fit(
-        inputs,
+        None,
         labels,
         row_weights=weights,
         schedule=schedule,
+        inputs_by_epoch=inputs_by_epoch,
         validation_data=validation_data,
         epochs=schedule.first_epoch + schedule.n_epochs,
         initial_epoch=schedule.first_epoch,

@@ -12,7 +12,7 @@ def release_mapped_pages(array):
     The pages stay in the system's cache; but as long as they are mapped they count as memory of
     this process, and a file of a million images would look like 3 GB.
     """
-    while isinstance(array.base, np.ndarray):
+    while isinstance(getattr(array, "base", None), np.ndarray):
         array = array.base
     # A copy-on-write map (mode "c") may hold changes that are nowhere else.
     is_shared = isinstance(array, np.memmap) and array.mode in ("r", "r+")

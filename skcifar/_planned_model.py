@@ -57,6 +57,7 @@ class PlannedModel(keras.Model):
         *,
         row_weights,
         schedule,
+        inputs_by_epoch=None,
         validation_data=None,
         epochs=1,
         initial_epoch=0,
@@ -68,13 +69,15 @@ class PlannedModel(keras.Model):
 
         Parameters
         ----------
-        x : ndarray of shape (n, n_views, ...), or callable
-            The views of each input; or a function from the number of the epoch to what gives the
-            inputs of the rows that it is indexed with.
+        x : ndarray of shape (n, n_views, ...)
+            The views of each input.
         y : ndarray of shape (n,)
             Indices of classes.
         row_weights : ndarray of shape (n,)
         schedule : Schedule
+        inputs_by_epoch : callable, default=None
+            Instead of `x`: from the number of an epoch to its inputs, without views. Those of a
+            head alone are an array; others are indexed with numbers of rows.
         validation_data : (x, y, weights), default=None
             `x` of shape (n, ...), without views.
         epochs, initial_epoch : int
@@ -91,11 +94,11 @@ class PlannedModel(keras.Model):
         self.stop_training = False
         labels = np.repeat(np.ravel(y).astype(np.int32), schedule.n_views)
         run_epoch = self._run_batchwise
-        if not callable(x):
+        if inputs_by_epoch is None:
             x = x.reshape(-1, *x.shape[2:])
         if self.units is None and not _listens_to_batches(callbacks):
-            run_epoch = self._run_compiled
-            x, labels = tf.constant(x), tf.constant(labels)
+            run_epoch, labels = self._run_compiled, tf.constant(labels)
+            x = tf.constant(x) if inputs_by_epoch is None else None
         callbacks.on_train_begin()
         history = defaultdict(list)
         if checkpoint is not None:
@@ -106,7 +109,7 @@ class PlannedModel(keras.Model):
             if self.stop_training:
                 break
             callbacks.on_epoch_begin(epoch)
-            inputs = x(epoch) if callable(x) else x
+            inputs = x if inputs_by_epoch is None else inputs_by_epoch(epoch)
             logs = run_epoch(inputs, labels, schedule.plan(epoch, row_weights), callbacks)
             if validation_data is not None:
                 logs |= self._validate(*validation_data)
@@ -122,8 +125,8 @@ class PlannedModel(keras.Model):
 
     def _run_compiled(self, x, labels, plan, callbacks):
         self._seed_dropout(plan.dropout_seed)
-        arrays = plan.rows, plan.weights, plan.sizes, plan.learning_rates
-        totals = self._compiled_epoch(x, labels, *map(tf.constant, arrays)).numpy()
+        arrays = x, labels, plan.rows, plan.weights, plan.sizes, plan.learning_rates
+        totals = self._compiled_epoch(*map(tf.convert_to_tensor, arrays)).numpy()
         return _means(totals, plan)
 
     def _run_batchwise(self, x, labels, plan, callbacks):

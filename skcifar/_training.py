@@ -38,6 +38,7 @@ def train_head(
     weights,
     schedule,
     *,
+    features_by_epoch=None,
     validation_data=None,
     best=None,
     callbacks=(),
@@ -55,6 +56,9 @@ def train_head(
         Indices of classes.
     weights : ndarray of shape (n,)
     schedule : Schedule
+    features_by_epoch : callable, default=None
+        From the number of an epoch to standardised features for it, of shape (n, n_features),
+        instead of `features`.
     validation_data : (features, labels, weights), default=None
     best : BestWeights, default=None
         Whose weights are taken in the end.
@@ -77,6 +81,7 @@ def train_head(
             initial_epoch=schedule.first_epoch,
             row_weights=weights,
             schedule=schedule,
+            inputs_by_epoch=features_by_epoch,
             validation_data=validation_data,
             checkpoint=checkpoint,
         )

@@ -106,17 +106,6 @@ def test_partial_fit_trains_the_head_of_a_tuned_network_and_no_more(data):
     assert weights_of(classifier) is before
 
 
-def test_augmented_images_are_mirrored_and_shifted():
-    images = np.arange(4 * 8 * 8, dtype=np.float32).reshape(4, 8, 8, 1)
-    mirrored = np.array([False, True, False, True])
-    shifts = np.array([[0, 0], [0, 0], [1, 0], [0, -1]])
-    augmented = _fine_tuning.AugmentedImages(images, mirrored, shifts)[np.arange(4)]
-    np.testing.assert_array_equal(augmented[0], images[0])
-    np.testing.assert_array_equal(augmented[1], images[1][:, ::-1])
-    np.testing.assert_array_equal(augmented[2][:-1], images[2][1:])
-    np.testing.assert_array_equal(augmented[3][:, :-1], images[3][:, ::-1][:, 1:])
-
-
 def test_warmup_is_a_small_share_of_a_short_run():
     assert _fine_tuning.warmup_epochs(50_000, 64, 5) == pytest.approx(300 / 782)
     assert _fine_tuning.warmup_epochs(640, 64, 5) == 1.0

@@ -1,0 +1,143 @@
+"""What `augmentation` stands for: stored views of the images, or images drawn anew every epoch.
+
+Views are networks that mirror or shift the image first: each is run once an image, and every
+epoch draws one of them. A Keras layer draws images that nobody has seen before, so the network
+has to run over them in every epoch.
+"""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+
+from ._parameters import option, satisfying
+from ._schedule import AUGMENTATION_STREAM
+
+# Images that a Keras layer changes at a time.
+_BATCH_SIZE = 256
+
+
+def _is_keras_layer(value):
+    """Whether `value` is one; Keras is not imported for it."""
+    return any(
+        cls.__name__ == "Layer" and cls.__module__.partition(".")[0] == "keras"
+        for cls in type(value).__mro__
+    )
+
+
+AUGMENTATION_CONSTRAINT = option(None, "flip", "flip_translate") | satisfying(
+    "a Keras layer", _is_keras_layer
+)
+
+
+def is_drawn_anew(augmentation):
+    """Whether every epoch shows images that no epoch showed before."""
+    return augmentation is not None and not isinstance(augmentation, str)
+
+
+def stored_views(frozen, augmentation):
+    """Return the networks whose outputs are kept: one a view of the image, itself first."""
+    if augmentation is None or is_drawn_anew(augmentation):
+        return [frozen]
+    views = [frozen, replace(frozen, mirrored=True)]
+    if augmentation == "flip_translate":
+        views += [replace(view, translation=number) for number, view in enumerate(views, start=1)]
+    return views
+
+
+def images_by_epoch(images, augmentation, seed):
+    """Return a function from the number of an epoch to its images, changed as they are read.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels)
+    augmentation : {None, "flip", "flip_translate"} or keras.layers.Layer
+    seed : int
+    """
+    if augmentation is None:
+        return same_every_epoch(images)
+    if is_drawn_anew(augmentation):
+        layer = _copy(augmentation)
+        return lambda epoch: LayerImages(images, layer, [seed, epoch])
+
+    def of_epoch(epoch):
+        rng = np.random.default_rng([seed, AUGMENTATION_STREAM, epoch])
+        furthest = np.array(images.shape[1:3]) // 8 * (augmentation == "flip_translate")
+        shifts = rng.integers(-furthest, furthest, size=(len(images), 2), endpoint=True)
+        return ShiftedImages(images, rng.random(len(images)) < 0.5, shifts)
+
+    return of_epoch
+
+
+def _copy(layer):
+    # Keras warns of weights that might be missing when it copies a model that has none yet.
+    return copy.deepcopy(layer) if layer.built else type(layer).from_config(layer.get_config())
+
+
+def same_every_epoch(inputs):
+    """Return a function from the number of any epoch to `inputs`."""
+    return lambda epoch: inputs
+
+
+class ShiftedImages:
+    """Images that are mirrored and shifted when rows are asked for.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels)
+    mirrored : ndarray of shape (n,), bool
+    shifts : ndarray of shape (n, 2), int
+        Pixels by which rows and columns are shifted; edge pixels fill the gap.
+    """
+
+    def __init__(self, images, mirrored, shifts):
+        self._images, self._mirrored, self._shifts = images, mirrored, shifts
+
+    def __getitem__(self, numbers):
+        height, width = self._images.shape[1:3]
+        shifts = self._shifts[numbers]
+        rows = np.clip(np.arange(height) + shifts[:, :1], 0, height - 1)
+        columns = np.clip(np.arange(width) + shifts[:, 1:], 0, width - 1)
+        columns = np.where(self._mirrored[numbers][:, None], columns[:, ::-1], columns)
+        return self._images[numbers[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+class LayerImages:
+    """Images that go through a Keras layer when rows are asked for, in order.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels)
+    layer : keras.layers.Layer
+        Called with float32 pixels in the range of `images`, and ``training=True``.
+    seed : list of two ints
+        What the random numbers of the layer derive from.
+
+    Raises
+    ------
+    ValueError
+        If the layer changes the shape of the images.
+    """
+
+    def __init__(self, images, layer, seed):
+        self._images, self._layer = images, layer
+        generators = [v for v in layer.variables if v.name == "seed_generator_state"]
+        for number, state in enumerate(generators):
+            state.assign([seed[0], seed[1] * len(generators) + number])
+
+    def __len__(self):
+        return len(self._images)
+
+    def __getitem__(self, numbers):
+        images = self._images[numbers]
+        changed = np.empty(images.shape, np.float32)
+        for start in range(0, len(images), _BATCH_SIZE):
+            batch = images[start : start + _BATCH_SIZE].astype(np.float32)
+            outputs = np.asarray(self._layer(batch, training=True))
+            if outputs.shape != batch.shape:
+                raise ValueError(
+                    "The layer given as augmentation must keep the shape of the images. It made "
+                    f"{outputs.shape[1:]} of {batch.shape[1:]}."
+                )
+            changed[start : start + _BATCH_SIZE] = outputs
+        return changed
