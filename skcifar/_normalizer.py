@@ -5,6 +5,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._backbone import BACKBONE_CONSTRAINTS
+from ._dask import block_by_block
 from ._parameters import check_parameters, option
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
 from ._validation import ImageInputMixin, resolve_pixel_range, unchanged_on_error
@@ -15,6 +16,10 @@ _CONSTRAINTS = {
 }
 _TARGET_RANGES = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 _IMAGES_PER_PASS = 4096
+
+
+def _same_shape(self, X):
+    return X.shape[1:], np.float32
 
 
 class ImageNormalizer(
@@ -102,6 +107,7 @@ class ImageNormalizer(
         scale = (new_high - new_low) / (high - low)
         return np.full(n_channels, scale), np.full(n_channels, new_low - low * scale)
 
+    @block_by_block(_same_shape)
     def transform(self, X):
         """Return the normalised images.
 
@@ -111,7 +117,7 @@ class ImageNormalizer(
 
         Returns
         -------
-        ndarray of the shape of `X`, float32
+        ndarray or Dask array of the shape of `X`, float32
         """
         check_is_fitted(self)
         images = self._validate_images(X, reset=False)
@@ -120,6 +126,7 @@ class ImageNormalizer(
         images += self.offset_.astype(np.float32)
         return _like_input(images, X)
 
+    @block_by_block(_same_shape)
     def inverse_transform(self, X):
         """Return images in the range that `fit` saw.
 
@@ -130,7 +137,7 @@ class ImageNormalizer(
 
         Returns
         -------
-        ndarray of the shape of `X`, float32
+        ndarray or Dask array of the shape of `X`, float32
         """
         check_is_fitted(self)
         images = self._validate_images(X, reset=False)

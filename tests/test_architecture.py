@@ -39,6 +39,7 @@ LAYERS = (
         "_downloads",
         "_files",
         "_memory",
+        "_dask",
     ),
     ("_version",),
 )
