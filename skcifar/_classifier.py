@@ -21,7 +21,6 @@ from ._augmentation import (
 from ._backbone import BACKBONE_CONSTRAINTS, ENGINE_CONSTRAINTS, BackboneMixin
 from ._checkpoint import open_checkpoint
 from ._dask import block_by_block
-from ._dask import block_by_block
 from ._framework import import_keras
 from ._head import Head, Standardization, softmax
 from ._memory import advice_when_out_of_memory
@@ -54,18 +53,6 @@ from ._validation import (
 
 def _is_class_weight(value):
     return isinstance(value, dict) and all(map(real(0).holds, value.values()))
-
-
-def _one_number_a_class(self, X):
-    return (self.n_classes_,), np.float32
-
-
-def _one_score_a_class(self, X):
-    return (() if self.n_classes_ == 2 else (self.n_classes_,)), np.float32
-
-
-def _one_class(self, X):
-    return (), self.classes_.dtype
 
 
 def _one_number_a_class(self, X):
@@ -415,7 +402,6 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
             task.end()
         return self
 
-    @block_by_block(_one_number_a_class)
     @block_by_block(_one_number_a_class)
     def predict_proba(self, X):
         """Return the probability of each class.
