@@ -37,6 +37,8 @@ display = LearningCurveDisplay.from_estimator(
     score_name="accuracy",
     std_display_style="errorbar",
 )
+display.errorbar_[0].lines[0].set_linestyle("--")
+display.ax_.legend(["images that were trained on", "images that were held out"])
 display.ax_.set(xscale="log", title=data.name)
 display.ax_.set_xticks(display.train_sizes, display.train_sizes, minor=False)
 display.ax_.minorticks_off()

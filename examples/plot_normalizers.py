@@ -75,7 +75,10 @@ print(caught[0].message)
 
 accuracies = {label: (y_pred == y_test).mean() for label, y_pred in predictions.items()}
 figure, ax = plt.subplots(figsize=(8, 3), layout="constrained")
-bars = ax.barh(list(accuracies), list(accuracies.values()), color=["C0"] * 4 + ["C1"])
+bars = ax.barh(
+    list(accuracies), list(accuracies.values()), color=["C0"] * 4 + ["C1"], edgecolor="white"
+)
+bars[-1].set_hatch("//")
 ax.bar_label(bars, fmt="%.3f", padding=3)
 ax.set(xlim=(0, 1.1), xlabel=f"accuracy on {len(y_test)} images", title=data.name)
 ax.invert_yaxis()

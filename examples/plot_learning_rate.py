@@ -1,0 +1,51 @@
+"""
+Finding learning rates to search
+================================
+
+Which learning rates are worth a grid search?
+
+`find_learning_rate` trains for a moment, at rates that grow with every step, and watches the loss:
+too small a rate changes nothing, too large a one breaks what was learned. What it suggests lies
+between.
+"""
+
+# %%
+# Data
+# ----
+# A part of CIFAR-10, or what is there instead: it says what, and why.
+
+import matplotlib.pyplot as plt
+
+from skcifar import MobileNetV2Classifier
+from skcifar.datasets import fetch_example_data
+from skcifar.model_selection import find_learning_rate
+from skcifar.plotting import LearningRateDisplay
+
+data = fetch_example_data(n_train=1200, n_test=500)
+print(data.DESCR)
+
+# %%
+# A short run
+# -----------
+
+classifier = MobileNetV2Classifier(weights=data.weights, epochs=10, random_state=0)
+found = find_learning_rate(classifier, data.X_train, data.y_train)
+LearningRateDisplay.from_bunch(found)
+plt.show()
+
+# %%
+# What it suggests
+# ----------------
+# One rate, and a grid around it for `GridSearchCV`.
+
+print(f"Suggested: {found.suggestion:.2g}")
+print(f"Grid: {found.param_grid}")
+for learning_rate in (found.suggestion / 100, found.suggestion):
+    classifier.set_params(learning_rate=learning_rate).fit(data.X_train, data.y_train)
+    accuracy = classifier.score(data.X_test, data.y_test)
+    print(f"Accuracy at {learning_rate:.2g}: {accuracy:.3f}")
+
+# %%
+# The loss is level at the left, where the steps are too small, and falls, and rises at the right,
+# where they are too large. The suggestion lies where it falls; a hundredth of it learns far less in
+# the same time.
