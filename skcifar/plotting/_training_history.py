@@ -151,7 +151,7 @@ class TrainingHistoryDisplay:
         return {
             "color": colors[look],
             "marker": markers[look],
-            "markersize": 3 if several else 4,
+            "markersize": 4,
             "linestyle": _LINE_STYLES[split],
             "linewidth": 1 if self.mean else 1.5,
             "alpha": 0.6 if self.mean else 1,
