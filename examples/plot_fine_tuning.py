@@ -52,9 +52,10 @@ for recipe, parameters in ladder.items():
 # %%
 # Training
 # --------
+# The head alone first, the same for both; then the blocks with it.
 
 TrainingHistoryDisplay.from_estimator(
-    {recipe: fitted[recipe] for recipe in ("frozen", "top 4 blocks")}
+    {recipe: fitted[recipe] for recipe in ("top 2 blocks", "top 4 blocks")}
 )
 
 # %%
