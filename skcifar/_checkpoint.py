@@ -8,7 +8,6 @@ import hashlib
 import json
 import shutil
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -116,14 +115,16 @@ class PhaseCheckpoint:
             return {}, False
         try:
             state, arrays = self._read()
-            self._assign(model, arrays, state)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+            self._check(model, arrays, state)
+        # Damaged bytes make zipfile, NumPy and json raise errors of any type.
+        except Exception as error:
             warnings.warn(
                 f"{self._path} is damaged ({error}): this phase of the fit starts over.",
                 UserWarning,
                 stacklevel=2,
             )
             return {}, False
+        self._assign(model, arrays, state)
         return state["history"], state["stopped"]
 
     def _read(self):
@@ -135,10 +136,18 @@ class PhaseCheckpoint:
             for group in ("weights", "optimizer", "best")
         }
 
-    def _assign(self, model, arrays, state):
-        for variable, array in zip(model.weights, arrays["weights"], strict=True):
-            if variable.shape != array.shape:
+    def _check(self, model, arrays, state):
+        """Raise unless all parts are there and fit `model`, so that nothing is put back by half."""
+        if {"history", "stopped"} - set(state) or (self._best is not None and "best" not in state):
+            raise ValueError("a part of it is missing")
+        for name, variables in (
+            ("weights", model.weights),
+            ("optimizer", model.optimizer.variables),
+        ):
+            if [tuple(variable.shape) for variable in variables] != [a.shape for a in arrays[name]]:
                 raise ValueError("its arrays are of other shapes")
+
+    def _assign(self, model, arrays, state):
         model.set_weights(arrays["weights"])
         for variable, array in zip(model.optimizer.variables, arrays["optimizer"], strict=True):
             variable.assign(array)

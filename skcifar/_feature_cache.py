@@ -79,7 +79,7 @@ def clear_feature_cache(path=None):
 
 def holds_features(path):
     """Whether the folder `path` holds a feature cache of this version."""
-    return (Path(path) / _DATABASE_NAME).is_file()
+    return os.path.isfile(Path(path) / _DATABASE_NAME)  # False for names that cannot be, too
 
 
 def open_store(feature_cache):

@@ -159,11 +159,15 @@ def _like_input(images, X):
 
 
 def _channel_statistics(images):
-    """Return the mean and the deviation of each channel; a constant channel has deviation 1."""
+    """Return the mean and the deviation of each channel; a constant channel has deviation 1.
+
+    Constant is what differs by less than float32 can tell: the rounding of the mean, mostly.
+    """
     count = images[..., 0].size
     mean = _channel_sum(images, lambda pixels: pixels) / count
-    variance = _channel_sum(images, lambda pixels: (pixels - mean) ** 2) / count
-    return mean, np.where(variance > 0, np.sqrt(variance), 1.0)
+    deviation = np.sqrt(_channel_sum(images, lambda pixels: (pixels - mean) ** 2) / count)
+    float32 = np.finfo(np.float32)
+    return mean, np.where(deviation > float32.tiny + float32.eps * abs(mean), deviation, 1.0)
 
 
 def _channel_sum(images, function):

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import warnings
 import zipfile
 from itertools import pairwise
@@ -344,7 +345,7 @@ def _forget_foreign_folders(parameters, notes):
     """Put the default for folders that are not here: a file must not make any."""
     for name, default, is_here in (
         ("feature_cache", "memory", holds_features),
-        ("checkpoint_dir", None, lambda folder: Path(folder).is_dir()),
+        ("checkpoint_dir", None, lambda folder: os.path.isdir(Path(folder))),
     ):
         folder = parameters.get(name, default)
         if folder not in ("memory", None) and not is_here(folder):

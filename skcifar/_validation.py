@@ -22,6 +22,8 @@ from sklearn.utils.validation import (
 
 # Beyond this share of the width of `pixel_range_`, pixels at predict are called outside.
 _RANGE_TOLERANCE = 0.01
+# Networks compute in float32: its greatest number is 3e38, and pixels are added up.
+_LARGEST_PIXEL = 1e30
 _FLOAT_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 
 
@@ -359,7 +361,7 @@ def resolve_pixel_range(images, pixel_range):
     Raises
     ------
     ValueError
-        If `images` leave an explicit range.
+        If `images` leave an explicit range, or are too large to compute with.
 
     Warns
     -----
@@ -369,6 +371,11 @@ def resolve_pixel_range(images, pixel_range):
     if isinstance(pixel_range, str) and images.dtype in (np.uint8, np.bool_):
         return (0.0, 255.0) if images.dtype == np.uint8 else (0.0, 1.0)
     low, high = _extremes(images)
+    if max(-low, high) > _LARGEST_PIXEL:
+        raise ValueError(
+            f"X holds pixels in [{low:g}, {high:g}], which are too large to compute with in "
+            "float32. Look for what is not a pixel in them, or scale them to [0, 1]."
+        )
     if isinstance(pixel_range, str):
         return _guess_pixel_range(images.dtype, low, high)
     wanted = tuple(float(bound) for bound in pixel_range)
@@ -395,7 +402,8 @@ def _guess_pixel_range(dtype, low, high):
         UserWarning,
         stacklevel=2,
     )
-    return (low, high if high > low else low + 1.0)
+    # One value: a width that float32 tells apart.
+    return (low, high if high > low else low + max(1.0, abs(low) / 2**20))
 
 
 def warn_outside_range(images, pixel_range):
