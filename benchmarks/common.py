@@ -129,15 +129,24 @@ def peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
-def plain_keras_model(learning_rate=1e-3):
-    """Return the same network and head, the way that Keras' guide to transfer learning has it."""
+def plain_keras_model(learning_rate=1e-3, fine_tune_blocks=0):
+    """Return the same network and head, the way that Keras' guide to transfer learning has it.
+
+    Frozen, or with the top blocks unfrozen.
+    """
     import keras
+
+    from skcifar._mobilenet_v2 import N_BLOCKS
 
     backbone = keras.applications.MobileNetV2(
         (INPUT_SIZE, INPUT_SIZE, 3), include_top=False, weights=None
     )
     backbone.load_weights(_weights_path())
-    backbone.trainable = False
+    backbone.trainable = bool(fine_tune_blocks)
+    if fine_tune_blocks:
+        names = [layer.name for layer in backbone.layers]
+        for layer in backbone.layers[: names.index(f"block_{N_BLOCKS - fine_tune_blocks}_expand")]:
+            layer.trainable = False
     inputs = x = keras.Input((32, 32, 3))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(x)
     x = keras.layers.Resizing(INPUT_SIZE, INPUT_SIZE)(x)
