@@ -1,10 +1,14 @@
 # make demo, make test: each creates a virtual environment of its own first.
+# make test-lowest: another one, with the lowest versions that pyproject.toml allows.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test test-all lint docs bench bench-full clean
+LOWEST := .venv-lowest
+LOWEST_TESTS := image_contract validation normalizer features extraction training persistence pretrained meta_estimators weights_and_routing dask
+
+.PHONY: demo test test-all test-lowest lint docs bench bench-full clean
 .DELETE_ON_ERROR:
 
 # The stamp is younger than everything it was made from, so a second call installs nothing.
@@ -24,11 +28,21 @@ test: $(INSTALLED)-test lint
 test-all: $(INSTALLED)-test lint
 	"$(BIN)/python" -m pytest -m ""
 
+$(LOWEST)/installed: pyproject.toml tests/lowest-versions.txt
+	test -x "$(LOWEST)/bin/python" || $(PYTHON) -m venv "$(LOWEST)"
+	"$(LOWEST)/bin/python" -m pip install --quiet --upgrade pip
+	"$(LOWEST)/bin/python" -m pip install --quiet --constraint tests/lowest-versions.txt --editable ".[test]"
+	touch "$@"
+
+# What old libraries deprecate is of no interest, so warnings are no errors here.
+test-lowest: $(LOWEST)/installed
+	"$(LOWEST)/bin/python" -m pytest -W default $(LOWEST_TESTS:%=tests/test_%.py)
+
 lint: $(INSTALLED)-test
 	"$(BIN)/ruff" check .
 	"$(BIN)/ruff" format --check .
 
-BENCHMARKS := fit grid_search prediction growth startup feature_stores
+BENCHMARKS := fit grid_search prediction growth startup feature_stores load_and_memory
 
 bench bench-full: $(INSTALLED)-test
 	set -e; for name in $(BENCHMARKS); do "$(BIN)/python" benchmarks/$$name.py $(if $(filter bench-full,$@),--full); done
@@ -38,4 +52,4 @@ docs: $(INSTALLED)-docs
 	"$(BIN)/python" docs/check_site.py docs/_build/html
 
 clean:
-	rm -rf "$(VENV)" demo build docs/_build docs/auto_examples docs/api docs/sg_execution_times.rst
+	rm -rf "$(VENV)" "$(LOWEST)" demo build docs/_build docs/auto_examples docs/api docs/sg_execution_times.rst
