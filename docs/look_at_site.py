@@ -34,6 +34,10 @@ _PROBLEMS = """() => {
     if (element.getBoundingClientRect().right > width + 1 && !boxed(element)
         && element.checkVisibility())
       problems.push(`sticks out: ${element.tagName} ${element.textContent.trim().slice(0, 40)}`);
+  for (const element of document.querySelectorAll("main a"))
+    if (getComputedStyle(element).overflowX === "hidden"
+        && element.scrollWidth > element.clientWidth + 1)
+      problems.push(`cut off: ${element.textContent.trim().slice(0, 40)}`);
   return problems;
 }"""
 

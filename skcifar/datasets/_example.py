@@ -76,7 +76,7 @@ def _weights():
     try:
         imagenet_weights_path(1.0)
     except OSError as error:
-        return "cifar10", [f"The ImageNet weights cannot be had: {error}"]
+        return "cifar10", [f"The ImageNet weights cannot be had: {_reason(error)}"]
     return "imagenet", []
 
 
@@ -86,7 +86,7 @@ def _splits(weights):
         return _cifar10_splits(weights), []
     except OSError as error:
         digits = load_digits_rgb()
-        return _split("handwritten digits", digits), [f"CIFAR-10 cannot be had: {error}"]
+        return _split("handwritten digits", digits), [f"CIFAR-10 cannot be had: {_reason(error)}"]
 
 
 def _cifar10_splits(weights):
@@ -102,6 +102,11 @@ def _cifar10_splits(weights):
         X_test=test.images,
         y_test=test.target,
     )
+
+
+def _reason(error):
+    """Return the first sentence of an error message, without what could be done instead."""
+    return f"{str(error).partition('. ')[0]}."
 
 
 def _split(name, data):
