@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
 LOWEST := .venv-lowest
-LOWEST_TESTS := image_contract validation normalizer features extraction training persistence pretrained meta_estimators weights_and_routing dask
+LOWEST_TESTS := image_contract validation normalizer features extraction training persistence pretrained meta_estimators weights_and_routing dask dask_cluster
 
 .PHONY: demo test test-all test-lowest lint docs bench bench-full clean
 .DELETE_ON_ERROR:

@@ -1,0 +1,102 @@
+"""Searches and predictions on a Dask cluster of real worker processes."""
+
+import os
+import signal
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+
+da = pytest.importorskip("dask.array")
+distributed = pytest.importorskip("dask.distributed")
+
+
+@pytest.fixture(scope="module")
+def client():
+    """A client of two real worker processes on this machine."""
+    with (
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            silence_logs="CRITICAL",
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def list_of_splits(X, y):
+    """Return the splits of a cross-validation, as lists of lists."""
+    splits = StratifiedKFold(2).split(X, y)
+    return [(train.tolist(), test.tolist()) for train, test in splits]
+
+
+def make_search(classifier, images):
+    return GridSearchCV(classifier, {"learning_rate": [0.01, 0.003]}, cv=list_of_splits(*images))
+
+
+@pytest.fixture(scope="module")
+def serial(make_classifier, images):
+    return make_search(make_classifier(epochs=2), images).fit(*images)
+
+
+def assert_same_search(search, serial, X):
+    np.testing.assert_array_equal(
+        search.cv_results_["mean_test_score"], serial.cv_results_["mean_test_score"]
+    )
+    assert search.best_params_ == serial.best_params_
+    np.testing.assert_allclose(search.predict_proba(X), serial.predict_proba(X), atol=1e-6)
+
+
+def make_deadly_callback(marker):
+    """Return a callback that kills its process once, and leaves its number in `marker`."""
+    import keras
+
+    class Deadly(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            try:
+                with open(marker, "x") as file:
+                    file.write(str(os.getpid()))
+            except FileExistsError:
+                return
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return Deadly()
+
+
+@pytest.mark.timeout(600)
+def test_a_search_on_a_cluster_gives_what_the_serial_one_gives(
+    client, make_classifier, images, tmp_path, serial
+):
+    classifier = make_classifier(epochs=2, feature_cache=tmp_path / "cache")
+    search = make_search(classifier, images)
+    with joblib.parallel_config("dask", scatter=[*images]):
+        search.fit(*images)
+    assert_same_search(search, serial, images[0])
+
+
+@pytest.mark.timeout(600)
+def test_a_search_survives_a_worker_that_is_killed(
+    client, make_classifier, images, tmp_path, serial
+):
+    workers = set(client.run(os.getpid).values())
+    callbacks = [make_deadly_callback(str(tmp_path / "died"))]
+    classifier = make_classifier(epochs=2, callbacks=callbacks, feature_cache=tmp_path / "cache")
+    search = make_search(classifier, images)
+    with joblib.parallel_config("dask", scatter=[*images]):
+        search.fit(*images)
+    died = int((tmp_path / "died").read_text())
+    assert died in workers
+    assert died not in client.run(os.getpid).values()
+    assert_same_search(search, serial, images[0])
+
+
+@pytest.mark.timeout(600)
+def test_workers_of_a_cluster_compute_the_blocks(client, serial, images):
+    X = images[0]
+    lazy = serial.best_estimator_.predict_proba(da.from_array(X, chunks=(20, -1, -1, -1)))
+    # In other batches sums come in another order.
+    np.testing.assert_allclose(lazy.compute(), serial.best_estimator_.predict_proba(X), atol=1e-6)
