@@ -24,6 +24,8 @@ LAYERS = (
     (
         "_feature_cache",
         "_head",
+        "_augmentation",
+        "_fused_batch_norm",
         "_shipped_weights",
         "_imagenet_weights",
         "_channels_first",
