@@ -31,7 +31,9 @@ _EVALUATION_BATCH = 256
 
 # Batch normalisation keeps its stored statistics; its scale and shift are trained. Statistics of
 # a batch of other images, or at another size, differ so much that the head trained on the frozen
-# network's features starts from a loss of 60 to 300 (digits at 32 px).
+# network's features starts from another function: on the digits the loss jumps from 0.04 to 8
+# (stored: to 0.17). And they end lower: on 10,000 of CIFAR-10's training images, four epochs of
+# the top 4 blocks at 96 px, 0.862 of 3,000 other training images against 0.881.
 BATCH_STATISTICS = False
 
 # Steps in which the rate grows: without them the first large steps through freshly unfrozen
