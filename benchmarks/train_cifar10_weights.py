@@ -299,11 +299,14 @@ def evaluate(path):
     logits = _features(backbone, test.images) @ kernel + bias
     probabilities = softmax(logits)
     calibration = calibration_error(probabilities, test.target)
+    mirrored = softmax(_features(backbone, test.images[:, :, ::-1]) @ kernel + bias)
+    of_both = (probabilities + mirrored).argmax(axis=1) == test.target
     is_right = logits.argmax(axis=1) == test.target
     for name, of_the_class in zip(test.target_names, np.eye(N_CLASSES, dtype=bool), strict=True):
         rows = of_the_class[test.target]
         print(f"| {name} | {rows.sum()} | {is_right[rows].mean():.3f} |")
     print(f"| **all** | {len(is_right)} | **{is_right.mean():.4f}** |")
+    print(f"with the mirror image {of_both.mean():.4f}")
     print(f"log loss {_log_loss(probabilities, test.target):.4f}")
     print(f"expected calibration error, 15 bins: {calibration:.4f}")
     print(f"handwritten digits, frozen features: {digits_accuracy(backbone):.4f}")

@@ -20,7 +20,8 @@ def load_pretrained(name):
     name : {"cifar10"}
         ``"cifar10"`` was trained on CIFAR-10's 50,000 training images alone. Its classes are the
         numbers 0 to 9 of `fetch_cifar10`: airplane, automobile, bird, cat, deer, dog, frog, horse,
-        ship and truck. It sees 32 px; its head is one dense layer.
+        ship and truck. It sees 32 px, and averages the probabilities of the image and of its
+        mirror image; its head is one dense layer.
 
     Returns
     -------
@@ -47,7 +48,9 @@ def load_pretrained(name):
     as_trained = Standardization(
         np.zeros(len(kernel), np.float32), np.ones(len(kernel), np.float32)
     )
-    classifier = MobileNetV2Classifier(weights="cifar10", hidden_units=(), random_state=0)
+    classifier = MobileNetV2Classifier(
+        weights="cifar10", hidden_units=(), test_time_augmentation=True, random_state=0
+    )
     return classifier._with_head(
         Head([kernel, bias], as_trained),
         image_shape=(32, 32, 3),

@@ -80,8 +80,8 @@ def test_frozen_features_transfer_to_the_digits():
     model = make_pipeline(
         MobileNetV2Features(weights="cifar10"), StandardScaler(), LogisticRegression(max_iter=1000)
     )
-    # The model card has 0.90: these weights transfer less well to digits than photographs do.
-    assert model.fit(X_train, y_train).score(X_test, y_test) >= 0.85
+    # The model card has 0.984.
+    assert model.fit(X_train, y_train).score(X_test, y_test) >= 0.97
 
 
 @pytest.mark.realdata
@@ -90,5 +90,5 @@ def test_accuracy_on_cifar10(classifier):
         X, y = fetch_cifar10(subset="test", return_X_y=True, download_if_missing=False)
     except OSError as error:
         pytest.skip(str(error))
-    # The model card has 0.886 on all test images; that of a thousand deviates by 0.01.
-    assert classifier.score(X[:1000], y[:1000]) >= 0.856
+    # The model card has 0.9026 on 5,000 test images.
+    assert classifier.score(X, y) >= 0.895
