@@ -15,6 +15,7 @@ _ORDER = (
     "plot_misclassified",
     "plot_feature_map",
     "plot_save_and_export",
+    "plot_scaling_out",
 )
 
 

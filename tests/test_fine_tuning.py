@@ -45,14 +45,11 @@ def test_model_and_predict_proba_agree_after_fine_tuning(data):
 
 def test_fine_tuning_twice_gives_the_same(data):
     options = {**SMALL, "fine_tune_epochs": 2, "augmentation": "flip_translate"}
-    for blocks in (2, "all"):
-        first, again = (
-            MobileNetV2Classifier(**options, fine_tune_blocks=blocks)
-            .fit(*data)
-            .predict_proba(data[0])
-            for _ in range(2)
-        )
-        np.testing.assert_array_equal(first, again)
+    first, again = (
+        MobileNetV2Classifier(**options, fine_tune_blocks=2).fit(*data).predict_proba(data[0])
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(first, again)
 
 
 def test_loss_does_not_jump_when_blocks_are_unfrozen(data):
@@ -112,9 +109,7 @@ def test_warmup_is_a_small_share_of_a_short_run():
 
 
 def test_batch_normalisation_keeps_its_statistics(data):
-    classifier = MobileNetV2Classifier(**SMALL, fine_tune_epochs=1, fine_tune_blocks="all").fit(
-        *data
-    )
+    classifier = MobileNetV2Classifier(**SMALL, fine_tune_epochs=1, fine_tune_blocks=2).fit(*data)
     moving = [
         variable
         for layer in classifier.model_.get_layer("mobilenetv2").layers
