@@ -7,6 +7,8 @@ accuracy on the test images as well: for the end, when nothing is chosen any mor
     python benchmarks/fine_tuning.py --full --seeds 0 1 2     # all images, all recipes
     python benchmarks/fine_tuning.py --against-keras          # minutes, side by side
 
+    python benchmarks/fine_tuning.py --choices                # what the recipes were chosen by
+
 ``--against-keras`` times fine-tuning of the top blocks beside plain Keras' of the same blocks for
 the same epochs: one of its epochs is timed, and multiplied.
 """
@@ -47,6 +49,20 @@ RECIPES = {
         "fine_tune_epochs": 5,
     },
 }
+# What is compared on 10,000 training images and 3,000 of those for validation.
+CHOICES = {
+    "frozen": {"fine_tune_epochs": 0, "label_smoothing": 0.0},
+    **{
+        f"top {n_blocks} blocks, {rate:g}": {
+            "fine_tune_blocks": n_blocks,
+            "fine_tune_learning_rate": rate,
+            "label_smoothing": 0.0,
+        }
+        for n_blocks, rate in ((4, 1e-4), (4, 2e-4), (4, 5e-4), (11, 2e-4), (11, 5e-4))
+    },
+    "top 11 blocks, 0.0003, label smoothing": {"fine_tune_blocks": 11},
+}
+WITH_BATCH_STATISTICS = "top 4 blocks, 0.0005"
 QUICK = ("frozen, 96 px", "frozen, 160 px", "top 4 blocks, 96 px")
 
 
@@ -55,6 +71,7 @@ def parse_arguments():
     parser.add_argument("--full", action="store_true", help="all training images, all recipes")
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=None)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--choices", action="store_true", help="compare settings, no more")
     parser.add_argument("--against-keras", action="store_true", help="time both, no more")
     parser.add_argument("--test", action="store_true", help="look at the test images too")
     parser.add_argument("--checkpoint-dir", help="where an interrupted run goes on from")
@@ -98,6 +115,24 @@ def against_keras(X, y, n_blocks):
     return f"top {n_blocks} blocks", f"{ours:.0f}", f"{plain:.0f}", f"{plain / ours:.1f}"
 
 
+def choices(training, X_val, y_val):
+    """Yield (name, validation accuracy after each epoch of fine-tuning) of each setting."""
+    from skcifar import _fine_tuning
+
+    def after_each_epoch(changes):
+        classifier = MobileNetV2Classifier(**{**TUNED, **changes}, random_state=0)
+        history = classifier.fit(*training, X_val=X_val, y_val=y_val).history_
+        return [f"{a:.3f}" for a in history["val_accuracy"][classifier.fine_tune_start_ or -1 :]]
+
+    for name, changes in CHOICES.items():
+        yield name, " ".join(after_each_epoch(changes))
+    _fine_tuning.BATCH_STATISTICS = True
+    yield (
+        f"{WITH_BATCH_STATISTICS}, statistics of the batch",
+        " ".join(after_each_epoch(CHOICES[WITH_BATCH_STATISTICS])),
+    )
+
+
 def main():
     arguments = parse_arguments()
     X, y = fetch_cifar10(return_X_y=True)
@@ -111,6 +146,10 @@ def main():
         rows = [against_keras(X_train, y_train, n_blocks) for n_blocks in (4, 11)]
         header = (f"{len(X_train)} images", "fine-tuning, s", "plain Keras, s", "ratio")
         return print_table(header, rows)
+    if arguments.choices:
+        print_machine()
+        rows = choices((X_train, y_train), X_val[:3_000], y_val[:3_000])
+        return print_table((f"{len(X_train)} images", "validation accuracy by epoch"), rows)
     sets, names = [(X_val, y_val)], ["validation"]
     if arguments.test:
         sets.append(fetch_cifar10(subset="test", return_X_y=True))
