@@ -46,18 +46,13 @@ figure.suptitle(f"{data.name}: training images")
 # %%
 # Normalise and fit
 # -----------------
-# ImageNet's weights tell photographs apart as they are. The shipped ones have seen ten classes
-# only, so the top of that network is trained further for a few epochs.
 
-fine_tune_epochs = 0 if data.weights == "imagenet" else 5
 classifier = make_pipeline(
     ImageNormalizer(),
     MobileNetV2Classifier(
         weights=data.weights,
         epochs=20,
         batch_size=64,
-        fine_tune_epochs=fine_tune_epochs,
-        fine_tune_learning_rate=5e-4,
         random_state=0,
         verbose=1,
     ),
