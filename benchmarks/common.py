@@ -154,6 +154,30 @@ def plain_keras_model(learning_rate=1e-3, fine_tune_blocks=0):
     return _compiled(keras.Model(inputs, _head(x)), learning_rate)
 
 
+def plain_keras_fit_seconds(fit, n_epochs):
+    """Return what a fit of `n_epochs` in plain Keras takes, and how much of it is one epoch.
+
+    Two epochs are run; the second one, in which nothing is compiled any more, is multiplied.
+
+    Parameters
+    ----------
+    fit : callable
+        Called once, with ``epochs`` and ``callbacks``.
+    n_epochs : int
+    """
+    import keras
+
+    starts = []
+    note_start = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: starts.append(time.perf_counter())
+    )
+    start = time.perf_counter()
+    fit(epochs=2, callbacks=[note_start])
+    end = time.perf_counter()
+    epoch = end - starts[1]
+    return end - start + (n_epochs - 2) * epoch, epoch
+
+
 def plain_keras_head(learning_rate=1e-3):
     """Return the head alone, on features."""
     import keras

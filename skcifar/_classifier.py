@@ -160,7 +160,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         How many of the 17 inverted residual blocks are unfrozen, counted from the top, together
         with the last convolution. ``"all"`` is the whole network.
     fine_tune_learning_rate : float, default=1e-4
-        Peak step size of that phase, with a warm-up and a cosine decay to zero.
+        Peak step size of that phase, with a warm-up (that of RAdam) and a cosine decay to zero.
     early_stopping : bool, default=False
         Whether to hold out a stratified, shuffled part of the training images, to stop when the
         loss on it has not improved for `n_iter_no_change` epochs, and to restore the weights of
@@ -664,7 +664,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         schedule = self._schedule(
             self.fine_tune_learning_rate,
             n_epochs,
-            warmup=_fine_tuning.warmup_epochs(n_rows, self.batch_size, n_epochs),
+            rectified=True,
             **({"n_views": 1} if first_unfrozen == STEM else {}),
         )
         if first_unfrozen == STEM:

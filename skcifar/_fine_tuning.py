@@ -36,18 +36,6 @@ _EVALUATION_BATCH = 256
 # the top 4 blocks at 96 px, 0.862 of 3,000 other training images against 0.881.
 BATCH_STATISTICS = False
 
-# Steps in which the rate grows: without them the first large steps through freshly unfrozen
-# layers undo the pretrained weights (0.638 against 0.876 after one epoch on CIFAR-10).
-_WARMUP_STEPS = 300
-# Of all steps, for data sets so small that these would be most of the run.
-_LARGEST_WARMUP_SHARE = 0.2
-
-
-def warmup_epochs(n_rows, batch_size, n_epochs):
-    """Return for how many epochs the learning rate grows."""
-    steps_an_epoch = math.ceil(n_rows / batch_size)
-    return min(_WARMUP_STEPS / steps_an_epoch, _LARGEST_WARMUP_SHARE * n_epochs)
-
 
 def lower_network(frozen, first_unfrozen):
     """Return the part of `frozen` below the unit `first_unfrozen`, as a `FrozenNetwork`."""

@@ -103,11 +103,6 @@ def test_partial_fit_trains_the_head_of_a_tuned_network_and_no_more(data):
     assert weights_of(classifier) is before
 
 
-def test_warmup_is_a_small_share_of_a_short_run():
-    assert _fine_tuning.warmup_epochs(50_000, 64, 5) == pytest.approx(300 / 782)
-    assert _fine_tuning.warmup_epochs(640, 64, 5) == 1.0
-
-
 def test_batch_normalisation_keeps_its_statistics(data):
     classifier = MobileNetV2Classifier(**SMALL, fine_tune_epochs=1, fine_tune_blocks=2).fit(*data)
     moving = [

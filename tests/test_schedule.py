@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skcifar._schedule import Schedule
+from skcifar._schedule import Schedule, rectification
 
 
 def make_schedule(**options):
@@ -61,10 +61,23 @@ def test_constant_rate():
     )
 
 
-def test_warmup_rises_to_the_peak_and_never_over_it():
-    schedule = make_schedule(warmup=2, n_epochs=10, batch_size=1)
-    rates = np.concatenate([schedule.plan(e, np.ones(50)).learning_rates for e in range(10)])
-    assert (np.diff(rates[:100]) > 0).all()
-    assert rates.argmax() in (99, 100)
-    assert rates.max() == pytest.approx(0.1)
-    assert rates[-1] < 1e-4
+def test_rectification_is_that_of_radam():
+    # Algorithm 2 of Liu et al. (2020), worked out with 30 digits.
+    steps = np.array([1, 5, 100, 2_000, 10**6])
+    expected = [0.0173115032, 0.0173115032, 0.2153354365, 0.8283900610, 1.0]
+    np.testing.assert_allclose(rectification(steps), expected, rtol=1e-6)
+
+
+def test_rectified_rates_are_held_back_and_never_over_the_peak():
+    options = {"n_epochs": 10, "batch_size": 1, "first_epoch": 3}
+    rectified, plain = (
+        np.concatenate(
+            [
+                make_schedule(rectified=held_back, **options).plan(e, np.ones(50)).learning_rates
+                for e in range(3, 13)
+            ]
+        )
+        for held_back in (True, False)
+    )
+    np.testing.assert_allclose(rectified, plain * rectification(np.arange(1, 501)), rtol=1e-5)
+    assert rectified.argmax() > 50
