@@ -14,7 +14,8 @@ class PlannedModel(keras.Model):
     """A Keras model whose `fit` follows a `Schedule`.
 
     For a head alone the rows stay resident, and an epoch is one compiled loop: Keras' own loop
-    costs two to three times the arithmetic of a head. Keras' callbacks hear of epochs; those
+    costs two to three times the arithmetic of a head. Rows are drawn, and dropout is done to
+    them, while the step before is taken. Keras' callbacks hear of epochs; those
     that listen to batches make it run batch by batch, with the same result. With units of the
     network below the head, rows are gathered batch by batch.
 
@@ -34,6 +35,7 @@ class PlannedModel(keras.Model):
         super().__init__()
         self.head = head
         self.units = units
+        self._input_dropout, self._after_dropout = _split_off_dropout(head)
         self._batch_statistics = batch_statistics
         self._evaluation_batch = evaluation_batch
         self._compiled_epoch = tf.function(self._run_epoch, reduce_retracing=True)
@@ -145,18 +147,33 @@ class PlannedModel(keras.Model):
         return _means(totals, plan)
 
     def _run_epoch(self, x, y, rows, weights, sizes, learning_rates):
-        totals = tf.zeros(2)
-        for batch in tf.range(tf.shape(rows)[0]):
-            inputs, labels = tf.gather(x, rows[batch]), tf.gather(y, rows[batch])
-            totals += self._run_batch(
-                inputs, labels, weights[batch], sizes[batch], learning_rates[batch]
+        n_batches, totals = tf.shape(rows)[0], tf.zeros(2)
+        inputs, labels = self._draw_batch(x, y, rows[0])
+        for batch in tf.range(n_batches):
+            # Needs nothing of this step, so TensorFlow runs it beside it, on another core.
+            following = self._draw_batch(x, y, rows[tf.minimum(batch + 1, n_batches - 1)])
+            totals += self._take_step(
+                self._after_dropout,
+                inputs,
+                labels,
+                weights[batch],
+                sizes[batch],
+                learning_rates[batch],
             )
+            inputs, labels = following
         return totals
 
+    def _draw_batch(self, x, y, rows):
+        """Return inputs after the first dropout, and labels."""
+        return self._input_dropout(tf.gather(x, rows), training=True), tf.gather(y, rows)
+
     def _run_batch(self, x, labels, weights, size, learning_rate):
+        return self._take_step(self, x, labels, weights, size, learning_rate)
+
+    def _take_step(self, layers, x, labels, weights, size, learning_rate):
         """Take one step; return the weighted sums of loss and of correct answers."""
         with tf.GradientTape() as tape:
-            logits = self(x, training=True)
+            logits = layers(x, training=True)
             targets = tf.one_hot(labels, logits.shape[-1])
             losses = weights * self.loss(targets, logits)
             mean_loss = tf.reduce_sum(losses) / size
@@ -184,6 +201,14 @@ class PlannedModel(keras.Model):
         for number, layer in enumerate(self.head.layers):
             if isinstance(layer, keras.layers.Dropout) and layer.rate:
                 layer.seed_generator.state.assign([seed, number << 24])
+
+
+def _split_off_dropout(head):
+    """Return the dropout that `head` starts with, and the layers after it as a `keras.Model`."""
+    first = head.layers[1]
+    if isinstance(first, keras.layers.Dropout):
+        return first, keras.Model(first.output, head.outputs[0])
+    return keras.layers.Identity(), head
 
 
 class _History:
@@ -214,6 +239,25 @@ def _listens_to_batches(callbacks):
         for callback in callbacks.callbacks
         for hook in _BATCH_HOOKS
     )
+
+
+class FastDropout(keras.layers.Dropout):
+    """Keras' dropout from 16 random bits a number instead of 32, which take half the time.
+
+    Numbers are dropped with probability `rate` to within ``2**-17``.
+    """
+
+    def call(self, inputs, training=False):
+        if not training or self.rate == 0:
+            return inputs
+        n_numbers = tf.size(inputs)
+        words = tf.random.stateless_uniform(
+            [(n_numbers + 1) // 2], self.seed_generator.next(), None, None, tf.int32
+        )
+        halves = tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:n_numbers]
+        is_kept = tf.cast(halves, tf.int32) >= round(self.rate * 2**16)
+        factors = tf.cast(is_kept, inputs.dtype) / (1 - self.rate)
+        return inputs * tf.reshape(factors, tf.shape(inputs))
 
 
 class FusedAdam(keras.optimizers.Adam):

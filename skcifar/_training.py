@@ -15,7 +15,7 @@ from scikeras.utils.transformers import ClassifierLabelEncoder
 from scikeras.wrappers import KerasClassifier
 
 from ._mobilenet_v2 import KerasLayers, build_units
-from ._planned_model import PlannedModel, make_loss, make_optimizer
+from ._planned_model import FastDropout, PlannedModel, make_loss, make_optimizer
 
 
 class HeadSettings(NamedTuple):
@@ -178,12 +178,16 @@ def _build_trainable_head(settings):
 def dense_layers(x, settings):
     """Apply the layers of a head to standardised features; return its logits."""
     for units in settings.hidden_units:
-        x = _dense(_dropout(x, settings.dropout), units, "relu")
-    return _dense(_dropout(x, settings.dropout), settings.n_classes, None)
+        x = _dense(_fast_dropout(x, settings.dropout), units, "relu")
+    return _dense(_fast_dropout(x, settings.dropout), settings.n_classes, None)
 
 
 def _dropout(x, rate):
     return keras.layers.Dropout(rate, seed=0, dtype="float32")(x)
+
+
+def _fast_dropout(x, rate):
+    return FastDropout(rate, seed=0, dtype="float32")(x)
 
 
 def _dense(x, units, activation):
