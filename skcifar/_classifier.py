@@ -11,13 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._augmentation import (
-    AUGMENTATION_CONSTRAINT,
-    images_by_epoch,
-    is_drawn_anew,
-    same_every_epoch,
-    stored_views,
-)
+from ._augmentation import AUGMENTATION_CONSTRAINT, is_drawn_anew, stored_views
 from ._backbone import BACKBONE_CONSTRAINTS, ENGINE_CONSTRAINTS, BackboneMixin
 from ._checkpoint import open_checkpoint
 from ._dask import block_by_block
@@ -37,6 +31,7 @@ from ._parameters import (
 from ._progress import progress_bar
 from ._schedule import Schedule, draw_seed
 from ._sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from ._training_inputs import TrainingInputs
 from ._validation import (
     check_all_classes,
     check_class_weight,
@@ -615,23 +610,16 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         from . import _callbacks, _training
 
         self.n_samples_seen_ += len(training.labels)
-        features = self._training_features(training.images, progress)
+        inputs = self._training_inputs(progress)
+        features = inputs.features(self._frozen, training.images)
         if self._head is None:
             self._head = self._initial_head(features, training.weights)
         standardize = self._head.standardization.apply
         standardize(features)
-        features_by_epoch = None
-        if is_drawn_anew(self.augmentation):
-            drawn = self._drawn_maps(
-                self._frozen, training.images, partial(np.empty, dtype=np.float32)
-            )
-
-            def features_by_epoch(epoch):
-                return standardize(drawn(epoch))
-
+        drawn = inputs.drawn_features(self._frozen, training.images)
         validation_data = None
         if validation is not None:
-            held_out = self._extract(self._frozen, validation.images, progress)
+            held_out = inputs.held_out_features(self._frozen, validation.images)
             validation_data = standardize(held_out), validation.labels, validation.weights
         progress.phase("head", schedule.n_epochs)
         self.engine_ = self._extractor().engine
@@ -643,7 +631,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
             training.labels,
             training.weights,
             schedule,
-            features_by_epoch=features_by_epoch,
+            features_by_epoch=drawn and (lambda epoch: standardize(drawn(epoch))),
             validation_data=validation_data,
             best=best,
             callbacks=[
@@ -667,29 +655,24 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
             rectified=True,
             **({"n_views": 1} if first_unfrozen == STEM else {}),
         )
-        if first_unfrozen == STEM:
-            inputs_by_epoch = images_by_epoch(training.images, self.augmentation, self._seed)
-            held_out = validation and validation.images
-        else:
-            lower = _fine_tuning.lower_network(self._frozen, first_unfrozen)
-            if is_drawn_anew(self.augmentation):
-                inputs_by_epoch = self._drawn_maps(lower, training.images, _fine_tuning.store_maps)
-            else:
-                views = stored_views(lower, self.augmentation)
-                maps = self._stored_maps(views, training.images, progress)
-                inputs_by_epoch = same_every_epoch(maps)
-            held_out = validation and self._stored_maps([lower], validation.images, progress)
+        inputs = self._training_inputs(progress)
+        maps_by_epoch = inputs.maps_by_epoch(self._frozen, first_unfrozen, training.images)
+        validation_data = validation and (
+            inputs.held_out_maps(self._frozen, first_unfrozen, validation.images),
+            validation.labels,
+            validation.weights,
+        )
         progress.phase("fine-tuning", n_epochs * schedule.n_batches(n_rows))
         self._frozen, self._head, history = _fine_tuning.fine_tune(
             self._frozen,
             self._head,
             self._head_settings(self._frozen.network.n_features),
             first_unfrozen,
-            inputs_by_epoch,
+            maps_by_epoch,
             training.labels,
             training.weights,
             schedule,
-            validation_data=validation and (held_out, validation.labels, validation.weights),
+            validation_data=validation_data,
             best=best,
             callbacks=[
                 _callbacks.BatchProgress(progress),
@@ -702,45 +685,8 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         )
         self._keep_history(history)
 
-    def _training_features(self, images, progress):
-        """Return the features of each augmented view, of shape (n, n_views, n_features)."""
-        views = stored_views(self._frozen, self.augmentation)
-        features = np.empty((len(images), len(views), *self._frozen.feature_shape), np.float32)
-        return self._extract_views(views, images, features, progress)
-
-    def _stored_maps(self, views, images, progress):
-        """Return what the frozen lower blocks put out, of shape (n * n_views, h, w, channels)."""
-        from ._fine_tuning import store_maps
-
-        maps = store_maps((len(images), len(views), *views[0].feature_shape))
-        self._extract_views(views, images, maps, progress)
-        return maps.reshape(-1, *views[0].feature_shape)
-
-    def _extract_views(self, views, images, out, progress):
-        for number, view in enumerate(views):
-            progress.phase("features", len(images))
-            for rows, part in self._extractor().iterate(view, images):
-                out[rows, number] = part
-                progress.advance(len(part))
-        return out
-
-    def _drawn_maps(self, frozen, images, make_array):
-        """Return a function from an epoch to what `frozen` puts out for the images drawn in it."""
-        # Not looked up and not kept: nobody sees these images again.
-        extractor = replace(self._extractor(), store=None)
-        drawn = images_by_epoch(images, self.augmentation, self._seed)
-
-        def of_epoch(epoch):
-            maps = make_array((len(images), *frozen.feature_shape))
-            for rows, part in extractor.iterate(frozen, drawn(epoch)):
-                maps[rows] = part
-            return maps
-
-        return of_epoch
-
-    def _extract(self, frozen, images, progress):
-        progress.phase("features", len(images))
-        return self._extractor().extract(frozen, images, progress=progress.advance)
+    def _training_inputs(self, progress):
+        return TrainingInputs(self._extractor(), self.augmentation, self._seed, progress)
 
     def _initial_head(self, features, weights):
         n_rows, n_views, n_features = features.shape

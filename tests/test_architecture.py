@@ -17,7 +17,7 @@ LAYERS = (
     ("_persistence", "_export", "_pretrained", "model_selection"),
     ("_serialization", "_archive", "_onnx"),
     ("_classifier", "_features"),
-    ("_backbone", "_normalizer", "_fine_tuning"),
+    ("_backbone", "_normalizer", "_training_inputs", "_fine_tuning"),
     ("_training",),
     ("_planned_model", "_callbacks", "_checkpoint"),
     ("_extraction", "_sklearn_callbacks", "plotting", "datasets"),

@@ -1,0 +1,99 @@
+"""What training sees of the images: what the network, or its lower part, puts out for them.
+
+Views are computed once and kept; what a Keras layer draws is computed anew in every epoch.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from ._augmentation import images_by_epoch, is_drawn_anew, same_every_epoch, stored_views
+from ._mobilenet_v2 import STEM
+
+
+class TrainingInputs:
+    """Runs the network over the images of one fit.
+
+    Parameters
+    ----------
+    extractor : Extractor
+    augmentation : {None, "flip", "flip_translate"} or keras.layers.Layer
+    seed : int
+        What drawn images derive from.
+    progress : Progress
+    """
+
+    def __init__(self, extractor, augmentation, seed, progress):
+        self._extractor = extractor
+        self._augmentation = augmentation
+        self._seed = seed
+        self._progress = progress
+
+    def features(self, frozen, images):
+        """Return the features of each view, of shape (n, n_views, n_features)."""
+        views = stored_views(frozen, self._augmentation)
+        features = np.empty((len(images), len(views), *frozen.feature_shape), np.float32)
+        return self._run(views, images, features)
+
+    def drawn_features(self, frozen, images):
+        """Return a function from an epoch to features (n, n_features); None if views are kept."""
+        if not is_drawn_anew(self._augmentation):
+            return None
+        return self._drawn(frozen, images, partial(np.empty, dtype=np.float32))
+
+    def held_out_features(self, frozen, images):
+        """Return the features of images as they are, of shape (n, n_features)."""
+        self._progress.phase("features", len(images))
+        return self._extractor.extract(frozen, images, progress=self._progress.advance)
+
+    def maps_by_epoch(self, frozen, first_unfrozen, images):
+        """Return a function from an epoch to what enters the unit `first_unfrozen`.
+
+        Of shape (n * n_views, height, width, channels), or images that are changed as they are
+        read if that unit is the first.
+        """
+        from ._fine_tuning import lower_network, store_maps
+
+        if first_unfrozen == STEM:
+            return images_by_epoch(images, self._augmentation, self._seed)
+        lower = lower_network(frozen, first_unfrozen)
+        if is_drawn_anew(self._augmentation):
+            return self._drawn(lower, images, store_maps)
+        return same_every_epoch(self._maps(stored_views(lower, self._augmentation), images))
+
+    def held_out_maps(self, frozen, first_unfrozen, images):
+        """Return what enters the unit `first_unfrozen` of images as they are."""
+        from ._fine_tuning import lower_network
+
+        if first_unfrozen == STEM:
+            return images
+        return self._maps([lower_network(frozen, first_unfrozen)], images)
+
+    def _maps(self, views, images):
+        from ._fine_tuning import store_maps
+
+        shape = views[0].feature_shape
+        maps = self._run(views, images, store_maps((len(images), len(views), *shape)))
+        return maps.reshape(-1, *shape)
+
+    def _run(self, views, images, out):
+        for number, view in enumerate(views):
+            self._progress.phase("features", len(images))
+            for rows, part in self._extractor.iterate(view, images):
+                out[rows, number] = part
+                self._progress.advance(len(part))
+        return out
+
+    def _drawn(self, frozen, images, make_array):
+        # Not looked up and not kept: nobody sees these images again.
+        extractor = replace(self._extractor, store=None)
+        drawn = images_by_epoch(images, self._augmentation, self._seed)
+
+        def of_epoch(epoch):
+            outputs = make_array((len(images), *frozen.feature_shape))
+            for rows, part in extractor.iterate(frozen, drawn(epoch)):
+                outputs[rows] = part
+            return outputs
+
+        return of_epoch
