@@ -1,6 +1,12 @@
-"""One progress bar for a long call: the phase, how far it is, and the time left."""
+"""One progress bar for a long call: the phase, how far it is, and the time left.
 
+Where the output is no terminal, a file for example, a line with the same is added now and then.
+"""
+
+import time
 from contextlib import contextmanager
+
+_SECONDS_BETWEEN_LINES = 30
 
 
 @contextmanager
@@ -51,6 +57,7 @@ class Progress:
     def __init__(self, bar=None):
         self._bar = bar
         self._task = None
+        self._last_line = time.monotonic()
 
     def phase(self, description, total):
         """Begin a phase of `total` steps; the one bar starts over under its name."""
@@ -66,9 +73,17 @@ class Progress:
         """Report `steps` as done."""
         if self._bar is not None:
             self._bar.update(self._task, advance=steps, note=note)
+            self._add_line()
 
     def complete(self):
         """Show the last phase as done, also where it stopped early."""
         if self._task is not None:
             (task,) = self._bar.tasks
             self._bar.update(self._task, completed=task.total)
+
+    def _add_line(self):
+        console, now = self._bar.console, time.monotonic()
+        redraws = console.is_terminal or console.is_jupyter
+        if not redraws and now - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            console.print(self._bar.get_renderable())

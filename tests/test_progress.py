@@ -88,3 +88,21 @@ def test_progress_without_a_bar_reports_to_nobody():
     progress.phase("head", 3)
     progress.advance(note="loss 1")
     progress.complete()
+
+
+def test_a_file_gets_a_line_now_and_then_and_the_last_one(monkeypatch):
+    output = io.StringIO()
+    console = Console(file=output, width=80)
+    monkeypatch.setattr("rich.progress.get_console", lambda: console)
+    seconds = iter(range(0, 1000, 10))
+    monkeypatch.setattr("skcifar._progress.time.monotonic", lambda: next(seconds))
+    with progress_bar(1) as progress:
+        progress.phase("head", 7)
+        for epoch in range(7):
+            progress.advance(note=f"loss {epoch}")
+    lines = [line.strip() for line in output.getvalue().splitlines()]
+    assert [re.sub(r"^head [━╸╺ ]+ (\d+%) \S+ (.*)$", r"\1 \2", line) for line in lines] == [
+        "43% loss 2",
+        "86% loss 5",
+        "100% loss 6",
+    ]
