@@ -36,7 +36,7 @@ TUNED = {
     "augmentation": "flip",
     "label_smoothing": 0.1,
     "fine_tune_epochs": 4,
-    "fine_tune_learning_rate": 1e-3,
+    "fine_tune_learning_rate": 5e-4,
 }
 RECIPES = {
     "frozen, 96 px": {},
@@ -60,12 +60,12 @@ CHOICES = {
             "fine_tune_blocks": n_blocks,
             "fine_tune_learning_rate": rate,
         }
-        for n_blocks, rate in ((4, 1e-4), (4, 1e-3), (4, 3e-3), (11, 3e-4), (11, 1e-3), (11, 3e-3))
+        for n_blocks, rate in ((4, 1e-4), (4, 5e-4), (4, 2e-3), (11, 2e-4), (11, 5e-4), (11, 2e-3))
     },
-    "top 11 blocks, 0.001, no label smoothing": {"fine_tune_blocks": 11, "label_smoothing": 0.0},
-    "top 11 blocks, 0.001, weight decay 0.05": {"fine_tune_blocks": 11, "weight_decay": 0.05},
+    "top 11 blocks, 0.0005, no label smoothing": {"fine_tune_blocks": 11, "label_smoothing": 0.0},
+    "top 11 blocks, 0.0005, weight decay 0.05": {"fine_tune_blocks": 11, "weight_decay": 0.05},
 }
-WITH_BATCH_STATISTICS = "top 4 blocks, 0.001"
+WITH_BATCH_STATISTICS = "top 4 blocks, 0.0005"
 # Few images, other images, and no settings: no epoch may fall apart.
 DEFAULTS = {"weights": "imagenet", "fine_tune_epochs": 5}
 QUICK = ("frozen, 96 px", "frozen, 160 px", "top 4 blocks, 96 px")
