@@ -66,7 +66,7 @@ CHOICES = {
             "fine_tune_blocks": n_blocks,
             "fine_tune_learning_rate": rate,
         }
-        for n_blocks, rate in ((4, 1e-4), (4, 5e-4), (4, 2e-3), (11, 2e-4), (11, 5e-4), (11, 2e-3))
+        for n_blocks, rate in ((4, 1e-4), (4, 5e-4), (4, 1e-3), (11, 2e-4), (11, 5e-4), (11, 1e-3))
     },
     "top 11 blocks, 0.0005, no label smoothing": {"fine_tune_blocks": 11, "label_smoothing": 0.0},
     "top 11 blocks, 0.0005, weight decay 0.05": {"fine_tune_blocks": 11, "weight_decay": 0.05},
