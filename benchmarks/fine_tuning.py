@@ -1,7 +1,8 @@
 """Accuracy against minutes, for a ladder of recipes from frozen features to the whole network.
 
 Recipes are compared on a validation split of CIFAR-10's training images. ``--test`` prints the
-accuracy on the test images as well: for the end, when nothing is chosen any more.
+accuracy on the test images as well: for the end, when nothing is chosen any more. With
+``--models``, what was fitted before is loaded for it instead of being fitted again.
 
     python benchmarks/fine_tuning.py                          # 10,000 images, the short recipes
     python benchmarks/fine_tuning.py --full --seeds 0 1 2     # all images, all recipes
@@ -16,7 +17,9 @@ the same epochs: two of these are timed, and the second stands for all the later
 import argparse
 import time
 from functools import partial
+from pathlib import Path
 
+import joblib
 import numpy as np
 from common import (
     BATCH_SIZE,
@@ -49,6 +52,14 @@ RECIPES = {
         "augmentation": "flip_translate",
         "fine_tune_blocks": 11,
         "fine_tune_epochs": 8,
+    },
+    "top 11 blocks, 160 px": {
+        **TUNED,
+        "input_size": 160,
+        "augmentation": "flip_translate",
+        "fine_tune_blocks": 11,
+        "fine_tune_epochs": 12,
+        "fine_tune_learning_rate": 3e-4,
     },
     # As many minutes as the top 11 blocks for 4 epochs.
     "all blocks, 96 px": {
@@ -86,25 +97,36 @@ def parse_arguments():
     parser.add_argument("--against-keras", action="store_true", help="time both, no more")
     parser.add_argument("--test", action="store_true", help="look at the test images too")
     parser.add_argument("--checkpoint-dir", help="where an interrupted run goes on from")
+    parser.add_argument("--models", type=Path, help="folder where fitted classifiers are kept")
     arguments = parser.parse_args()
     arguments.recipes = arguments.recipes or (list(RECIPES) if arguments.full else QUICK)
     return arguments
 
 
-def measure(recipe, training, sets, seed, checkpoint_dir):
-    """Return the minutes of a fit, and its accuracy on each set, plain and mirrored too."""
+def fit(recipe, training, seed, arguments):
+    """Return a fitted classifier and the minutes it took."""
+    path = arguments.models and arguments.models / f"{recipe}, {len(training[1])}, {seed}.joblib"
+    if path and path.exists():
+        return joblib.load(path)
     clear_feature_cache()
     start = time.perf_counter()
     classifier = MobileNetV2Classifier(
-        **RECIPES[recipe], random_state=seed, checkpoint_dir=checkpoint_dir, verbose=1
+        **RECIPES[recipe], random_state=seed, checkpoint_dir=arguments.checkpoint_dir, verbose=1
     ).fit(*training)
     minutes = (time.perf_counter() - start) / 60
-    accuracies = [
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        joblib.dump((classifier, minutes), path)
+    return classifier, minutes
+
+
+def accuracies(classifier, sets):
+    """Return the accuracy on each set, plain and mirrored too."""
+    return [
         classifier.set_params(test_time_augmentation=mirrored).score(*part)
         for part in sets
         for mirrored in (False, True)
     ]
-    return [minutes, *accuracies]
 
 
 def against_keras(X, y, n_blocks):
@@ -178,12 +200,12 @@ def main():
     print_machine()
     rows = []
     for recipe in arguments.recipes:
-        runs = [
-            measure(recipe, (X_train, y_train), sets, seed, arguments.checkpoint_dir)
-            for seed in arguments.seeds
-        ]
-        minutes, *accuracies = np.mean(runs, axis=0)
-        rows.append((recipe, f"{minutes:.1f}", *(f"{accuracy:.4f}" for accuracy in accuracies)))
+        runs = []
+        for seed in arguments.seeds:
+            classifier, minutes = fit(recipe, (X_train, y_train), seed, arguments)
+            runs.append([minutes, *accuracies(classifier, sets)])
+        minutes, *means = np.mean(runs, axis=0)
+        rows.append((recipe, f"{minutes:.1f}", *(f"{mean:.4f}" for mean in means)))
         print(*rows[-1], flush=True)
     header = [column for name in names for column in (name, f"{name}, mirrored too")]
     print_table((f"{len(X_train)} images", "minutes", *header), rows)

@@ -1,11 +1,11 @@
 """Searches and predictions on a Dask cluster of real worker processes."""
 
 import os
-import signal
 
 import joblib
 import numpy as np
 import pytest
+from deadly_callback import make_deadly_callback
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 da = pytest.importorskip("dask.array")
@@ -49,22 +49,6 @@ def assert_same_search(search, serial, X):
     )
     assert search.best_params_ == serial.best_params_
     np.testing.assert_allclose(search.predict_proba(X), serial.predict_proba(X), atol=1e-6)
-
-
-def make_deadly_callback(marker):
-    """Return a callback that kills its process once, and leaves its number in `marker`."""
-    import keras
-
-    class Deadly(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            try:
-                with open(marker, "x") as file:
-                    file.write(str(os.getpid()))
-            except FileExistsError:
-                return
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return Deadly()
 
 
 @pytest.mark.timeout(600)

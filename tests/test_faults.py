@@ -16,6 +16,7 @@ from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
+from deadly_callback import make_deadly_callback
 from faulty_folders import full_disk, read_only_folder
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from sklearn.base import clone
@@ -175,21 +176,6 @@ def test_a_size_limit_refuses_an_export_and_keeps_the_file(fitted, tmp_path, for
 
 
 # --- A worker that dies in a search ----------------------------------------------------------
-
-
-def make_deadly_callback(marker):
-    """Return a callback that kills its process once, in the worker that comes first."""
-    import keras
-
-    class Deadly(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            try:
-                os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
-            except FileExistsError:
-                return
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return Deadly()
 
 
 @pytest.mark.timeout(600)

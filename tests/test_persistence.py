@@ -457,7 +457,7 @@ def test_a_member_too_many_is_refused(rewritten):
     assert_refused(path, match="not those that it lists")
 
 
-@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.filterwarnings("ignore:Duplicate name")  # zipfile, as the file is damaged
 def test_a_member_twice_is_refused(rewritten):
     path = rewritten(lambda manifest, members: None)
     with zipfile.ZipFile(path, "a") as archive:
