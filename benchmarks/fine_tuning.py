@@ -11,7 +11,7 @@ accuracy on the test images as well: for the end, when nothing is chosen any mor
     python benchmarks/fine_tuning.py --choices                # what the recipes were chosen by
 
 ``--against-keras`` times fine-tuning of the top blocks beside plain Keras' of the same blocks for
-the same epochs: two of these are timed, and the second stands for all the later ones.
+the same epochs: the fastest of these after the first stands for all the later ones.
 """
 
 import argparse

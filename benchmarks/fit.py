@@ -1,7 +1,7 @@
 """One fit of 20 epochs against plain Keras' `model.fit` of the same network and head.
 
-Plain Keras runs the network again in every epoch. Two full epochs of it are timed; the second,
-in which nothing is compiled, stands for all the later ones. Its accuracy after all epochs is that
+Plain Keras runs the network again in every epoch. Four full epochs of it are timed; the fastest
+after the first stands for all the later ones. Its accuracy after all epochs is that
 of its head trained by `model.fit` on what the frozen network puts out: the same computation.
 Importing TensorFlow is in none of the times; compiling and a cold cache are.
 """

@@ -1,8 +1,8 @@
 """A grid search over learning rates against scikeras around the whole network.
 
 The plain way is that of scikeras' documentation: `KerasClassifier(build_fn)` in `GridSearchCV`.
-Two epochs of one of its fits are timed; the second, in which nothing is compiled, stands for all
-the later ones, and the fit for all folds x learning rates, and the refit.
+Four epochs of one of its fits are timed; the fastest after the first stands for all the later
+ones, and the fit for all folds x learning rates, and the refit.
 """
 
 import time
