@@ -6,8 +6,8 @@ accuracy on the test images as well: for the end, when nothing is chosen any mor
 
     python benchmarks/fine_tuning.py                          # 10,000 images, the short recipes
     python benchmarks/fine_tuning.py --full --seeds 0 1 2     # all images, all recipes
+    python benchmarks/fine_tuning.py --refit                  # all 50,000, for the test images
     python benchmarks/fine_tuning.py --against-keras          # minutes, side by side
-
     python benchmarks/fine_tuning.py --choices                # what the recipes were chosen by
 
 ``--against-keras`` times fine-tuning of the top blocks beside plain Keras' of the same blocks for
@@ -96,6 +96,7 @@ def parse_arguments():
     parser.add_argument("--choices", action="store_true", help="compare settings, no more")
     parser.add_argument("--against-keras", action="store_true", help="time both, no more")
     parser.add_argument("--test", action="store_true", help="look at the test images too")
+    parser.add_argument("--refit", action="store_true", help="validation images trained on too")
     parser.add_argument("--checkpoint-dir", help="where an interrupted run goes on from")
     parser.add_argument("--models", type=Path, help="folder where fitted classifiers are kept")
     arguments = parser.parse_args()
@@ -175,6 +176,21 @@ def choices(training, held_out):
     yield "defaults, 1,000 images", validation_curve(DEFAULTS, few, *held_out)
 
 
+def ladder(arguments, training, sets):
+    """Print the accuracy of each recipe on each set, against minutes."""
+    rows = []
+    for recipe in arguments.recipes:
+        runs = []
+        for seed in arguments.seeds:
+            classifier, minutes = fit(recipe, training, seed, arguments)
+            runs.append([minutes, *accuracies(classifier, sets.values())])
+        minutes, *means = np.mean(runs, axis=0)
+        rows.append((recipe, f"{minutes:.1f}", *(f"{mean:.4f}" for mean in means)))
+        print(*rows[-1], flush=True)
+    header = [column for name in sets for column in (name, f"{name}, mirrored too")]
+    print_table((f"{len(training[1])} images", "minutes", *header), rows)
+
+
 def main():
     arguments = parse_arguments()
     X, y = fetch_cifar10(return_X_y=True)
@@ -183,32 +199,20 @@ def main():
     )
     if not arguments.full:
         X_train, y_train = X_train[:10_000], y_train[:10_000]
+    print_machine()
     if arguments.against_keras:
-        print_machine()
         rows = [against_keras(X_train, y_train, n_blocks) for n_blocks in (4, 11)]
         header = (f"{len(X_train)} images", "fine-tuning, s", "plain Keras, s", "ratio")
         return print_table(header, rows)
     if arguments.choices:
-        print_machine()
         rows = choices((X_train, y_train), (X_val[:3_000], y_val[:3_000]))
         header = (f"{len(X_train)} images", "validation accuracy: frozen, then after each epoch")
         return print_table(header, rows)
-    sets, names = [(X_val, y_val)], ["validation"]
-    if arguments.test:
-        sets.append(fetch_cifar10(subset="test", return_X_y=True))
-        names.append("test")
-    print_machine()
-    rows = []
-    for recipe in arguments.recipes:
-        runs = []
-        for seed in arguments.seeds:
-            classifier, minutes = fit(recipe, (X_train, y_train), seed, arguments)
-            runs.append([minutes, *accuracies(classifier, sets)])
-        minutes, *means = np.mean(runs, axis=0)
-        rows.append((recipe, f"{minutes:.1f}", *(f"{mean:.4f}" for mean in means)))
-        print(*rows[-1], flush=True)
-    header = [column for name in names for column in (name, f"{name}, mirrored too")]
-    print_table((f"{len(X_train)} images", "minutes", *header), rows)
+    test = fetch_cifar10(subset="test", return_X_y=True)
+    if arguments.refit:
+        return ladder(arguments, (X, y), {"test": test})
+    sets = {"validation": (X_val, y_val), **({"test": test} if arguments.test else {})}
+    return ladder(arguments, (X_train, y_train), sets)
 
 
 if __name__ == "__main__":
