@@ -18,6 +18,7 @@ import argparse
 import time
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import joblib
 import numpy as np
@@ -85,6 +86,7 @@ CHOICES = {
 WITH_BATCH_STATISTICS = "top 4 blocks, 0.0005"
 # Few images, other images, and no settings: no epoch may fall apart.
 DEFAULTS = {"weights": "imagenet", "fine_tune_epochs": 5}
+N_WARM_UP_STEPS = 22  # of 110 on the digits
 QUICK = ("frozen, 96 px", "frozen, 160 px", "top 4 blocks, 96 px")
 
 
@@ -156,22 +158,27 @@ def validation_curve(parameters, training, X_val, y_val):
     return " ".join(f"{accuracy:.3f}" for accuracy in history["val_accuracy"][first:])
 
 
+def linear_warm_up(steps):
+    """Return the shares of a step that a linear warm-up takes, in place of `rectification`."""
+    return np.minimum(steps / N_WARM_UP_STEPS, 1)
+
+
 def choices(training, held_out):
     """Yield (name, curve) of each setting."""
-    from skcifar import _fine_tuning
+    from skcifar import _fine_tuning, _schedule
 
     for name, changes in CHOICES.items():
         yield name, validation_curve({**TUNED, **changes}, training, *held_out)
-    _fine_tuning.BATCH_STATISTICS = True
     parameters = {**TUNED, **CHOICES[WITH_BATCH_STATISTICS]}
-    yield (
-        f"{WITH_BATCH_STATISTICS}, statistics of the batch",
-        validation_curve(parameters, training, *held_out),
-    )
-    _fine_tuning.BATCH_STATISTICS = False
+    with patch.object(_fine_tuning, "BATCH_STATISTICS", True):
+        curve = validation_curve(parameters, training, *held_out)
+    yield f"{WITH_BATCH_STATISTICS}, statistics of the batch", curve
     X, y = load_digits_rgb(return_X_y=True)
     X, X_val, y, y_val = train_test_split(X, y, stratify=y, random_state=0)
     yield "defaults, digits", validation_curve(DEFAULTS, (X, y), X_val, y_val)
+    with patch.object(_schedule, "rectification", linear_warm_up):
+        curve = validation_curve(DEFAULTS, (X, y), X_val, y_val)
+    yield "defaults, digits, linear warm-up", curve
     few = [part[:1_000] for part in training]
     yield "defaults, 1,000 images", validation_curve(DEFAULTS, few, *held_out)
 
