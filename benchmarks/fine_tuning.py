@@ -108,9 +108,12 @@ def parse_arguments():
 
 def fit(recipe, training, seed, arguments):
     """Return a fitted classifier and the minutes it took."""
-    path = arguments.models and arguments.models / f"{recipe}, {len(training[1])}, {seed}.joblib"
-    if path and path.exists():
-        return joblib.load(path)
+    path = None
+    if arguments.models:
+        described = joblib.hash((RECIPES[recipe], len(training[1]), seed))
+        path = arguments.models / f"{recipe}, {described}.joblib"
+        if path.exists():
+            return joblib.load(path)
     clear_feature_cache()
     start = time.perf_counter()
     classifier = MobileNetV2Classifier(
