@@ -17,7 +17,6 @@ the same epochs: the fastest of these after the first stands for all the later o
 import argparse
 import time
 from functools import partial
-from pathlib import Path
 from unittest.mock import patch
 
 import joblib
@@ -62,7 +61,6 @@ RECIPES = {
         "fine_tune_epochs": 12,
         "fine_tune_learning_rate": 3e-4,
     },
-    # As many minutes as the top 11 blocks for 4 epochs.
     "all blocks, 96 px": {
         **TUNED,
         "augmentation": "flip_translate",
@@ -100,30 +98,19 @@ def parse_arguments():
     parser.add_argument("--test", action="store_true", help="look at the test images too")
     parser.add_argument("--refit", action="store_true", help="validation images trained on too")
     parser.add_argument("--checkpoint-dir", help="where an interrupted run goes on from")
-    parser.add_argument("--models", type=Path, help="folder where fitted classifiers are kept")
+    parser.add_argument("--models", help="folder where fitted classifiers are kept")
     arguments = parser.parse_args()
     arguments.recipes = arguments.recipes or (list(RECIPES) if arguments.full else QUICK)
     return arguments
 
 
-def fit(recipe, training, seed, arguments):
+def fit(parameters, training, checkpoint_dir):
     """Return a fitted classifier and the minutes it took."""
-    path = None
-    if arguments.models:
-        described = joblib.hash((RECIPES[recipe], len(training[1]), seed))
-        path = arguments.models / f"{recipe}, {described}.joblib"
-        if path.exists():
-            return joblib.load(path)
     clear_feature_cache()
     start = time.perf_counter()
-    classifier = MobileNetV2Classifier(
-        **RECIPES[recipe], random_state=seed, checkpoint_dir=arguments.checkpoint_dir, verbose=1
-    ).fit(*training)
-    minutes = (time.perf_counter() - start) / 60
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        joblib.dump((classifier, minutes), path)
-    return classifier, minutes
+    classifier = MobileNetV2Classifier(**parameters, checkpoint_dir=checkpoint_dir, verbose=1)
+    classifier.fit(*training)
+    return classifier, (time.perf_counter() - start) / 60
 
 
 def accuracies(classifier, sets):
@@ -188,11 +175,13 @@ def choices(training, held_out):
 
 def ladder(arguments, training, sets):
     """Print the accuracy of each recipe on each set, against minutes."""
+    fit_once = joblib.Memory(arguments.models, verbose=0).cache(fit, ignore=["checkpoint_dir"])
     rows = []
     for recipe in arguments.recipes:
         runs = []
         for seed in arguments.seeds:
-            classifier, minutes = fit(recipe, training, seed, arguments)
+            parameters = {**RECIPES[recipe], "random_state": seed}
+            classifier, minutes = fit_once(parameters, training, arguments.checkpoint_dir)
             runs.append([minutes, *accuracies(classifier, sets.values())])
         minutes, *means = np.mean(runs, axis=0)
         rows.append((recipe, f"{minutes:.1f}", *(f"{mean:.4f}" for mean in means)))
