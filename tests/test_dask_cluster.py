@@ -74,7 +74,8 @@ def test_a_search_survives_a_worker_that_is_killed(
         search.fit(*images)
     died = int((tmp_path / "died").read_text())
     assert died in workers
-    assert died not in client.run(os.getpid).values()
+    # A worker that is being replaced may not answer.
+    assert died not in client.run(os.getpid, on_error="ignore").values()
     assert_same_search(search, serial, images[0])
 
 
