@@ -92,7 +92,7 @@ class Stopwatch:
 @contextmanager
 def network_timed(stopwatch):
     """Count images and seconds of the frozen network while the block runs, under "network"."""
-    from skcifar import _extraction
+    from skcifar._extraction.engines import engines as _extraction
 
     run_network, counts = _extraction.run_network, {"images": 0}
 
@@ -111,7 +111,7 @@ def network_timed(stopwatch):
 @contextmanager
 def head_timed(stopwatch):
     """Count the seconds of the training of heads while the block runs, under "head"."""
-    from skcifar import _training
+    from skcifar._keras import head_training as _training
 
     train_head = _training.train_head
 
@@ -138,7 +138,7 @@ def plain_keras_model(learning_rate=1e-3, fine_tune_blocks=0):
     """
     import keras
 
-    from skcifar._mobilenet_v2 import N_BLOCKS
+    from skcifar._model.mobilenet_v2 import N_BLOCKS
 
     backbone = keras.applications.MobileNetV2(
         (INPUT_SIZE, INPUT_SIZE, 3), include_top=False, weights=None
@@ -205,6 +205,6 @@ def _compiled(model, learning_rate):
 
 
 def _weights_path():
-    from skcifar._imagenet_weights import imagenet_weights_path
+    from skcifar._weights.imagenet import imagenet_weights_path
 
     return imagenet_weights_path(1.0)

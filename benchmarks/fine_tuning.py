@@ -155,7 +155,8 @@ def linear_warm_up(steps):
 
 def choices(training, held_out):
     """Yield (name, curve) of each setting."""
-    from skcifar import _fine_tuning, _schedule
+    from skcifar._keras import fine_tuning as _fine_tuning
+    from skcifar._keras.head_training import schedule as _schedule
 
     for name, changes in CHOICES.items():
         yield name, validation_curve({**TUNED, **changes}, training, *held_out)

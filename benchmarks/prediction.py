@@ -30,7 +30,7 @@ def torch_predict():
     import torch
     from torch import nn
 
-    from skcifar._mobilenet_v2 import LAST_CONVOLUTION, STEM, MobileNetV2, apply_units
+    from skcifar._model.mobilenet_v2 import LAST_CONVOLUTION, STEM, MobileNetV2, apply_units
 
     layers = _TorchLayers(nn)
     apply_units(layers, 3, MobileNetV2(96), STEM, LAST_CONVOLUTION)

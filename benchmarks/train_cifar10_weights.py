@@ -22,7 +22,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skcifar._mobilenet_v2 import MobileNetV2, build_units, resizing_matrix
+from skcifar._model.mobilenet_v2 import MobileNetV2, build_units, resizing_matrix
 from skcifar.datasets import fetch_cifar10, load_digits_rgb
 
 N_CLASSES, IMAGE_SIZE = 10, 32
@@ -74,7 +74,7 @@ def build_classifier(alpha, seed=0):
 
     options = {}
     if keras.backend.backend() == "tensorflow":
-        from skcifar._fused_batch_norm import FusedBatchNormalization
+        from skcifar._keras.faster_parts import FusedBatchNormalization
 
         options["batch_normalization"] = FusedBatchNormalization
     network = MobileNetV2(IMAGE_SIZE, alpha, "cifar10")

@@ -2,11 +2,11 @@
 
 from . import datasets, metrics, model_selection, plotting
 from ._classifier import MobileNetV2Classifier
-from ._export import export
-from ._feature_cache import clear_feature_cache
+from ._export.export import export
+from ._extraction.feature_cache import clear_feature_cache
 from ._features import MobileNetV2Features
 from ._normalizer import ImageNormalizer
-from ._persistence import load, save
+from ._persistence.save_load import load, save
 from ._pretrained import load_pretrained
 from ._version import __version__
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ._extraction import (
+from ._extraction.engines import (
     ENGINES,
     PRECISIONS,
     Extractor,
@@ -14,19 +14,19 @@ from ._extraction import (
     check_precision,
     resolve_engine,
 )
-from ._feature_cache import open_store
-from ._framework import import_keras
-from ._imagenet_weights import imagenet_weights_path
-from ._mobilenet_v2 import (
+from ._extraction.feature_cache import open_store
+from ._model.mobilenet_v2 import (
     CIFAR_SIZE,
     MIN_INPUT_SIZE,
     MobileNetV2,
     build_units,
     nearest_input_size,
 )
-from ._parameters import instance, integer, option, real, satisfying
-from ._shipped_weights import CIFAR10_ALPHA, cifar10_weights
-from ._validation import ImageInputMixin, resolve_pixel_range
+from ._system.libraries import import_keras
+from ._validation.labels import ImageInputMixin, resolve_pixel_range
+from ._validation.parameters import instance, integer, option, real, satisfying
+from ._weights.imagenet import imagenet_weights_path
+from ._weights.shipped import CIFAR10_ALPHA, cifar10_weights
 
 # Seed of weights=None: the same random network in every process, so that the cache serves it.
 _RANDOM_WEIGHTS_SEED = 0

@@ -11,28 +11,19 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._augmentation import AUGMENTATION_CONSTRAINT, is_drawn_anew, stored_views
 from ._backbone import BACKBONE_CONSTRAINTS, ENGINE_CONSTRAINTS, BackboneMixin
-from ._checkpoint import open_checkpoint
 from ._dask import block_by_block
-from ._framework import import_keras
-from ._head import Head, Standardization, softmax
-from ._memory import advice_when_out_of_memory
-from ._mobilenet_v2 import N_BLOCKS, STEM, first_unfrozen_unit
-from ._parameters import (
-    check_parameters,
-    instance,
-    integer,
-    option,
-    real,
-    satisfying,
-    tuple_of,
-)
-from ._progress import progress_bar
-from ._schedule import Schedule, draw_seed
+from ._model.head import Head, Standardization, softmax
+from ._model.mobilenet_v2 import N_BLOCKS, STEM, first_unfrozen_unit
 from ._sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
-from ._training_inputs import TrainingInputs
-from ._validation import (
+from ._system.libraries import import_keras
+from ._system.progress import progress_bar
+from ._training.augmentation import AUGMENTATION_CONSTRAINT, is_drawn_anew, stored_views
+from ._training.checkpoint import open_checkpoint
+from ._training.inputs import TrainingInputs
+from ._training.out_of_memory import advice_when_out_of_memory
+from ._training.schedule import Schedule, draw_seed
+from ._validation.labels import (
     check_all_classes,
     check_class_weight,
     check_labels,
@@ -43,6 +34,15 @@ from ._validation import (
     split_hold_out,
     unchanged_on_error,
     warn_outside_range,
+)
+from ._validation.parameters import (
+    check_parameters,
+    instance,
+    integer,
+    option,
+    real,
+    satisfying,
+    tuple_of,
 )
 
 
@@ -487,7 +487,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         check_parameters(self, _CONSTRAINTS)
         import_keras()
         self._extractor().begin_call()
-        from ._callbacks import check_callbacks
+        from ._keras.callbacks import check_callbacks
 
         check_callbacks(self.callbacks)
 
@@ -586,7 +586,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
 
     def _watch_validation(self):
         """Return the callback that stops both phases early, or None."""
-        from ._callbacks import BestWeights
+        from ._keras.callbacks import BestWeights
 
         return BestWeights(self.n_iter_no_change) if self.early_stopping else None
 
@@ -607,7 +607,8 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         self, training, validation, schedule, task, progress, best=None, checkpoint=None
     ):
         """Extract features, train the head on them, and keep both with the history."""
-        from . import _callbacks, _training
+        from ._keras import callbacks as _callbacks
+        from ._keras import head_training as _training
 
         self.n_samples_seen_ += len(training.labels)
         inputs = self._training_inputs(progress)
@@ -645,7 +646,8 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
 
     def _fine_tune(self, training, validation, task, progress, best, checkpoint):
         """Unfreeze the top of the network, train it with the head, and keep both."""
-        from . import _callbacks, _fine_tuning
+        from ._keras import callbacks as _callbacks
+        from ._keras import fine_tuning as _fine_tuning
 
         first_unfrozen = first_unfrozen_unit(self.fine_tune_blocks)
         n_rows, n_epochs = len(training.labels), self.fine_tune_epochs
@@ -696,7 +698,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
         return Head.initial(standardization, self.hidden_units, self.n_classes_, self._seed)
 
     def _head_settings(self, n_features):
-        from ._training import HeadSettings
+        from ._keras.head_training import HeadSettings
 
         return HeadSettings(
             n_features=n_features,
@@ -710,7 +712,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
 
     def _fitted_so_far(self, model, first_unfrozen=None):
         """Return the attributes of an estimator that is fitted as far as `model` is trained."""
-        from ._fine_tuning import tuned_network
+        from ._keras.fine_tuning import tuned_network
 
         fitted = {"_head": replace(self._head, weights=model.head.get_weights()), "_models": {}}
         if first_unfrozen is None:
@@ -743,7 +745,7 @@ class MobileNetV2Classifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin
             raise AttributeError(f"{type(self).__name__} has no {name} before it is fitted.")
         if name not in self._models:
             import_keras()
-            from . import _training
+            from ._keras import head_training as _training
 
             self._models[name] = build(_training)
         return self._models[name]

@@ -6,10 +6,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._backbone import BACKBONE_CONSTRAINTS, ENGINE_CONSTRAINTS, BackboneMixin
 from ._dask import block_by_block
-from ._parameters import check_parameters, integer, option
-from ._progress import progress_bar
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
-from ._validation import unchanged_on_error, warn_outside_range
+from ._system.progress import progress_bar
+from ._validation.labels import unchanged_on_error, warn_outside_range
+from ._validation.parameters import check_parameters, integer, option
 
 _CONSTRAINTS = {
     **BACKBONE_CONSTRAINTS,

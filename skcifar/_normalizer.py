@@ -6,9 +6,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._backbone import BACKBONE_CONSTRAINTS
 from ._dask import block_by_block
-from ._parameters import check_parameters, option
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
-from ._validation import ImageInputMixin, resolve_pixel_range, unchanged_on_error
+from ._validation.labels import ImageInputMixin, resolve_pixel_range, unchanged_on_error
+from ._validation.parameters import check_parameters, option
 
 _CONSTRAINTS = {
     "method": option("unit", "symmetric", "standardize"),

@@ -3,8 +3,8 @@
 import numpy as np
 
 from ._classifier import MobileNetV2Classifier
-from ._head import Head, Standardization
-from ._shipped_weights import cifar10_weights
+from ._model.head import Head, Standardization
+from ._weights.shipped import cifar10_weights
 
 _CIFAR10_CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),

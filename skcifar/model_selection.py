@@ -6,7 +6,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_consistent_length
 
-from ._parameters import check_values, integer, real
+from ._validation.parameters import check_values, integer, real
 
 _CONSTRAINTS = {
     "min_learning_rate": real(0, low_open=True),

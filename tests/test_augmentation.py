@@ -2,8 +2,10 @@ import keras
 import numpy as np
 import pytest
 
-from skcifar import MobileNetV2Classifier, _augmentation, _extraction, load, save
-from skcifar._checkpoint import open_checkpoint
+from skcifar import MobileNetV2Classifier, load, save
+from skcifar._extraction.engines import engines as _extraction
+from skcifar._keras.head_training import augmentation as _augmentation
+from skcifar._training.checkpoint import open_checkpoint
 from skcifar.datasets import make_images
 
 SMALL = {"weights": None, "alpha": 0.35, "input_size": 32, "epochs": 2, "random_state": 0}

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from skcifar import ImageNormalizer, _training
-from skcifar._framework import import_keras
+from skcifar import ImageNormalizer
+from skcifar._keras import head_training as _training
+from skcifar._system.libraries import import_keras
 from skcifar.datasets import make_images
 
 X, y = make_images(n_samples=24, image_shape=(16, 16, 3), random_state=0)

@@ -146,7 +146,7 @@ def test_a_later_fit_changes_nothing_that_was_asked_for_before(make_classifier, 
 
 def test_features_of_dask_arrays_are_not_kept_in_memory(make_classifier, images, monkeypatch):
     classifier = make_classifier().fit(*images)
-    monkeypatch.setattr("skcifar._feature_cache._MEMORY_STORE.read", pytest.fail)
+    monkeypatch.setattr("skcifar._extraction.feature_cache._MEMORY_STORE.read", pytest.fail)
     classifier.predict(blocks_of(images[0])).compute()
 
 

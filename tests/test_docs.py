@@ -208,7 +208,7 @@ def refuse_connections(monkeypatch):
         raise requests.ConnectionError
 
     monkeypatch.setattr(pooch.HTTPDownloader, "__call__", refuse)
-    monkeypatch.setattr("skcifar._downloads._PAUSE", 0)
+    monkeypatch.setattr("skcifar._system.downloads._PAUSE", 0)
 
 
 def no_openvino(tmp_path, monkeypatch):
@@ -219,7 +219,7 @@ def no_openvino(tmp_path, monkeypatch):
 
 
 def no_bfloat16(tmp_path, monkeypatch):
-    monkeypatch.setattr("skcifar._extraction._has_bfloat16", lambda engine: False)
+    monkeypatch.setattr("skcifar._extraction.engines._has_bfloat16", lambda engine: False)
     X, y = make_images(n_samples=6)
     features = skcifar.MobileNetV2Features(engine="openvino", precision="bfloat16", weights=None)
     return message_of(lambda: features.fit(X, y))
@@ -228,7 +228,7 @@ def no_bfloat16(tmp_path, monkeypatch):
 def other_keras_backend(tmp_path, monkeypatch):
     import keras
 
-    from skcifar._framework import import_keras
+    from skcifar._system.libraries import import_keras
 
     monkeypatch.setattr(keras.config, "backend", lambda: "torch")
     return message_of(import_keras.__wrapped__)
@@ -236,8 +236,8 @@ def other_keras_backend(tmp_path, monkeypatch):
 
 def cache_not_writable(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    store = skcifar._feature_cache.DiskStore("features")
-    Path("features", skcifar._feature_cache._DATABASE_NAME).mkdir(parents=True)
+    store = skcifar._extraction.feature_cache.DiskStore("features")
+    Path("features", skcifar._extraction.feature_cache._DATABASE_NAME).mkdir(parents=True)
     with pytest.warns(UserWarning, match="feature cache") as caught:
         store.write(b"network", [b"image"], np.zeros((1, 4), np.float32))
     return f"UserWarning: {caught[0].message}"

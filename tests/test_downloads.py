@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import trustme
 
-from skcifar import _downloads
-from skcifar._downloads import download
+from skcifar._system import downloads as _downloads
+from skcifar._system.downloads import download
 
 CONTENT = b"what was wanted" * 20_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -322,7 +322,7 @@ def test_what_another_process_is_downloading_now_is_left_alone(served, target):
 
 
 def _start_download(url, target):
-    code = "import sys; from skcifar._downloads import download; download(*sys.argv[1:])"
+    code = "import sys; from skcifar._system.downloads import download; download(*sys.argv[1:])"
     return subprocess.Popen([sys.executable, "-c", code, url, target], stderr=subprocess.DEVNULL)
 
 

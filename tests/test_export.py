@@ -8,8 +8,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from skcifar import ImageNormalizer, _export, export
-from skcifar._framework import import_openvino
+from skcifar import ImageNormalizer, export
+from skcifar._export.export import export as _export
+from skcifar._system.libraries import import_openvino
 from skcifar.datasets import make_images
 
 # Against predict_proba: other orders of summation in float32, on features of a random network

@@ -4,9 +4,8 @@ import joblib
 import numpy as np
 import pytest
 
-from skcifar import _extraction
 from skcifar._backbone import load_backbone
-from skcifar._extraction import (
+from skcifar._extraction.engines import (
     Extractor,
     FrozenNetwork,
     check_precision,
@@ -14,8 +13,9 @@ from skcifar._extraction import (
     resolve_engine,
     run_network,
 )
-from skcifar._feature_cache import MemoryStore
-from skcifar._mobilenet_v2 import n_arrays
+from skcifar._extraction.engines import engines as _extraction
+from skcifar._extraction.feature_cache import MemoryStore
+from skcifar._model.mobilenet_v2 import n_arrays
 from skcifar.datasets import make_images
 
 

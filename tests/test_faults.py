@@ -22,7 +22,8 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from skcifar import _files, export, load, save
+from skcifar import export, load, save
+from skcifar._system import atomic_file as _files
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 from faulty_folders import full_disk, read_only_folder
 
-from skcifar import MobileNetV2Features, _extraction, _feature_cache, clear_feature_cache
-from skcifar._feature_cache import DiskStore, MemoryStore, image_digests, open_store
+from skcifar import MobileNetV2Features, clear_feature_cache
+from skcifar._extraction.engines import engines as _extraction
+from skcifar._extraction.engines import feature_cache as _feature_cache
+from skcifar._extraction.feature_cache import DiskStore, MemoryStore, image_digests, open_store
 
 NETWORK = b"network"
 LIKE = np.zeros((1, 1280), np.float32)
@@ -289,7 +291,7 @@ def test_an_old_version_is_never_misread(tmp_path, monkeypatch):
 WRITER = """
 import sys
 import numpy as np
-from skcifar._feature_cache import DiskStore
+from skcifar._extraction.feature_cache import DiskStore
 folder, start = sys.argv[1], int(sys.argv[2])
 store, number = DiskStore(folder), start
 print("ready", flush=True)

@@ -7,7 +7,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from skcifar import ImageNormalizer, _extraction, clear_feature_cache
+from skcifar import ImageNormalizer, clear_feature_cache
+from skcifar._extraction.engines import engines as _extraction
 
 
 @pytest.mark.parametrize(

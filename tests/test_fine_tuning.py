@@ -2,7 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from skcifar import MobileNetV2Classifier, _extraction, _fine_tuning
+from skcifar import MobileNetV2Classifier
+from skcifar._extraction.engines import engines as _extraction
+from skcifar._keras import fine_tuning as _fine_tuning
 from skcifar.datasets import make_images
 
 SMALL = {"weights": None, "alpha": 0.35, "input_size": 32, "epochs": 3, "random_state": 0}

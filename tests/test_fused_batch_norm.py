@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from skcifar._fused_batch_norm import FusedBatchNormalization
+from skcifar._keras.faster_parts import FusedBatchNormalization
 
 
 @pytest.mark.parametrize("training", [True, False])

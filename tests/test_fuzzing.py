@@ -22,8 +22,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skcifar import ImageNormalizer, MobileNetV2Classifier, load, save
-from skcifar._checkpoint import PhaseCheckpoint
-from skcifar._feature_cache import _DATABASE_NAME, DiskStore, MemoryStore
+from skcifar._extraction.feature_cache import _DATABASE_NAME, DiskStore, MemoryStore
+from skcifar._training.checkpoint import PhaseCheckpoint
 from skcifar.datasets import fetch_cifar10, load_image_folder, make_images
 
 EFFORT = int(os.environ.get("FUZZING_EFFORT", "1"))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skcifar._head import Head, Standardization, softmax
+from skcifar._model.head import Head, Standardization, softmax
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from skcifar import _imagenet_weights
-from skcifar._imagenet_weights import imagenet_weights_path
-from skcifar._mobilenet_v2 import IMAGENET_ALPHAS
+from skcifar._model.mobilenet_v2 import IMAGENET_ALPHAS
+from skcifar._weights import imagenet as _imagenet_weights
+from skcifar._weights.imagenet import imagenet_weights_path
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from skcifar import _extraction, clear_feature_cache
+from skcifar import clear_feature_cache
+from skcifar._extraction.engines import engines as _extraction
 from skcifar.datasets import make_images
 
 N_THREADS = 8

@@ -29,7 +29,8 @@ from sklearn.model_selection import (
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
-from skcifar import ImageNormalizer, _extraction, clear_feature_cache
+from skcifar import ImageNormalizer, clear_feature_cache
+from skcifar._extraction.engines import engines as _extraction
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from skcifar._mobilenet_v2 import (
+from skcifar._model.mobilenet_v2 import (
     LAST_CONVOLUTION,
     STEM,
     MobileNetV2,

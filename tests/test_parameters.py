@@ -7,7 +7,7 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from skcifar import ImageNormalizer, MobileNetV2Classifier, MobileNetV2Features
-from skcifar._parameters import (
+from skcifar._validation.parameters import (
     check_parameters,
     instance,
     integer,

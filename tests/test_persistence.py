@@ -24,7 +24,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skcifar import ImageNormalizer, MobileNetV2Classifier, _archive, load, save
+from skcifar import ImageNormalizer, MobileNetV2Classifier, load, save
+from skcifar._persistence.save_load import archive as _archive
 
 # --- Round trips ---------------------------------------------------------------------------
 

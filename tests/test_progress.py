@@ -4,7 +4,7 @@ import re
 import pytest
 from rich.console import Console
 
-from skcifar._progress import Progress, progress_bar
+from skcifar._system.progress import Progress, progress_bar
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_a_file_gets_a_line_now_and_then_and_the_last_one(monkeypatch):
     console = Console(file=output, width=80)
     monkeypatch.setattr("rich.progress.get_console", lambda: console)
     seconds = iter(range(0, 1000, 10))
-    monkeypatch.setattr("skcifar._progress.time.monotonic", lambda: next(seconds))
+    monkeypatch.setattr("skcifar._system.progress.time.monotonic", lambda: next(seconds))
     with progress_bar(1) as progress:
         progress.phase("head", 7)
         for epoch in range(7):

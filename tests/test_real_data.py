@@ -7,7 +7,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from skcifar import ImageNormalizer, MobileNetV2Classifier
-from skcifar._imagenet_weights import imagenet_weights_path
+from skcifar._weights.imagenet import imagenet_weights_path
 from skcifar.datasets import fetch_cifar10
 
 pytestmark = [pytest.mark.realdata, pytest.mark.timeout(900)]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skcifar._schedule import Schedule, rectification
+from skcifar._training.schedule import Schedule, rectification
 
 
 def make_schedule(**options):

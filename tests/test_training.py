@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from skcifar._callbacks import BestWeights
-from skcifar._head import Head, Standardization, softmax
-from skcifar._planned_model import FusedAdam, make_optimizer
-from skcifar._schedule import Schedule
-from skcifar._training import HeadSettings, fitted_head_estimator, train_head
+from skcifar._keras.callbacks import BestWeights
+from skcifar._keras.head_training import HeadSettings, fitted_head_estimator, train_head
+from skcifar._keras.planned_model import FusedAdam, make_optimizer
+from skcifar._model.head import Head, Standardization, softmax
+from skcifar._training.schedule import Schedule
 
 N_ROWS, N_FEATURES, N_CLASSES = 90, 12, 3
 

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 
-from skcifar import _training
+from skcifar._keras import head_training as _training
 
 
 @pytest.fixture

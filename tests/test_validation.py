@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.class_weight import compute_sample_weight
 
-from skcifar._validation import (
+from skcifar._validation.labels import (
     ImageInputMixin,
     check_all_classes,
     check_class_weight,

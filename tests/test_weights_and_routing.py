@@ -10,7 +10,8 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_class_weight
 
-from skcifar import ImageNormalizer, _training
+from skcifar import ImageNormalizer
+from skcifar._keras import head_training as _training
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from sklearn.datasets import get_data_home
 
-from .._downloads import download
+from .._system.downloads import download
 from ._bunch import image_bunch
 from ._unpickler import load_arrays
 

@@ -3,7 +3,7 @@
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
 
-from .._imagenet_weights import imagenet_weights_path
+from .._weights.imagenet import imagenet_weights_path
 from ._cifar10 import fetch_cifar10
 from ._digits import load_digits_rgb
 

@@ -6,7 +6,6 @@ import numpy as np
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 
 from ..metrics import most_confused
-from ._common import drawn_name, name_classes, to_pictures
 from ._drawing import (
     colors_and_markers,
     merge_style,
@@ -14,6 +13,7 @@ from ._drawing import (
     shrink_to_fit,
     single_axes,
 )
+from ._reading import drawn_name, name_classes, to_pictures
 
 _ROW_HEIGHT, _PICTURE_ROW_HEIGHT = 0.28, 0.62  # inches
 

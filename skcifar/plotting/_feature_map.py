@@ -6,8 +6,8 @@ from sklearn.manifold import TSNE
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from ._common import name_classes, shorten
 from ._drawing import BESIDE, colors_and_markers, merge_style, place_labels, single_axes
+from ._reading import name_classes, shorten
 
 _METHODS = ("pca", "tsne")
 # More classes are named in the map itself: nobody looks 20 signs up in a legend.

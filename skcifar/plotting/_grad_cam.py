@@ -6,7 +6,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 
-from ._common import (
+from ._drawing import fit_titles, merge_style, picture_grid, show_picture
+from ._reading import (
     drawn_name,
     fitted_steps,
     listing,
@@ -14,7 +15,6 @@ from ._common import (
     to_pictures,
     transform_before_last,
 )
-from ._drawing import fit_titles, merge_style, picture_grid, show_picture
 
 _BATCH_SIZE = 32
 

@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 from sklearn.utils.multiclass import unique_labels
 
-from ._common import drawn_name, name_classes, predict_with_probability, to_pictures
 from ._drawing import fit_titles, picture_grid, say_nothing_to_draw, show_picture
+from ._reading import drawn_name, name_classes, predict_with_probability, to_pictures
 
 _ORDERS = ("first", "confident_errors", "least_sure")
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ._common import fitted_attribute
 from ._drawing import BESIDE, colors_and_markers, given_axes, is_single_axes, merge_style
+from ._reading import fitted_attribute
 
 _METRICS = ("loss", "accuracy")
 _SPLITS = {"training": "", "validation": "val_"}

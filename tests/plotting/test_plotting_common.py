@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skcifar.plotting._common import (
+from skcifar.plotting._reading import (
     fitted_attribute,
     name_classes,
     shorten,

@@ -18,11 +18,8 @@ from functools import cached_property
 import numpy as np
 from joblib import cpu_count
 
-from ._channels_first import ChannelsFirstLayers
-from ._feature_cache import FORMAT_VERSION, image_digests
-from ._framework import import_keras, import_openvino
-from ._memory import release_mapped_pages
-from ._mobilenet_v2 import (
+from .._model.graph_layers import ChannelsFirstLayers
+from .._model.mobilenet_v2 import (
     LAST_CONVOLUTION,
     STEM,
     KerasLayers,
@@ -30,6 +27,9 @@ from ._mobilenet_v2 import (
     apply_units,
     preprocessing_arrays,
 )
+from .._system.libraries import import_keras, import_openvino
+from .._training.out_of_memory import release_mapped_pages
+from .feature_cache import FORMAT_VERSION, image_digests
 
 ENGINES = ("tensorflow", "openvino")
 PRECISIONS = ("float32", "bfloat16")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._mobilenet_v2 import BATCH_NORM_EPSILON
+from .mobilenet_v2 import BATCH_NORM_EPSILON
 
 
 class ChannelsFirstLayers:

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from ._downloads import download
-from ._mobilenet_v2 import IMAGENET_ALPHAS
+from .._model.mobilenet_v2 import IMAGENET_ALPHAS
+from .._system.downloads import download
 
 # As keras/src/applications/mobilenet_v2.py has it; Keras publishes no checksum of these files.
 _BASE_URL = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"

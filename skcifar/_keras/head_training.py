@@ -14,8 +14,8 @@ import numpy as np
 from scikeras.utils.transformers import ClassifierLabelEncoder
 from scikeras.wrappers import KerasClassifier
 
-from ._mobilenet_v2 import KerasLayers, build_units
-from ._planned_model import FastDropout, PlannedModel, make_loss, make_optimizer
+from .._model.mobilenet_v2 import KerasLayers, build_units
+from .planned_model import FastDropout, PlannedModel, make_loss, make_optimizer
 
 
 class HeadSettings(NamedTuple):

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._extraction import FrozenNetwork
-from ._head import Head, Standardization
-from ._mobilenet_v2 import MobileNetV2
+from .._extraction.engines import FrozenNetwork
+from .._model.head import Head, Standardization
+from .._model.mobilenet_v2 import MobileNetV2
 
 _ARRAY = "array"
 

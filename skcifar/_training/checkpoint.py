@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ._feature_cache import image_digests
-from ._files import replaced_file
+from .._extraction.feature_cache import image_digests
+from .._system.atomic_file import replaced_file
 
 _ENTRY_PREFIX = "skcifar-fit-v1-"
 # What a fit computes does not depend on these.

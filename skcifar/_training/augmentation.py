@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ._parameters import option, satisfying
-from ._schedule import AUGMENTATION_STREAM
+from .._validation.parameters import option, satisfying
+from .schedule import AUGMENTATION_STREAM
 
 # Images that a Keras layer changes at a time.
 _BATCH_SIZE = 256

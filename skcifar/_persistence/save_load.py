@@ -13,7 +13,15 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from ._archive import (
+from .._classifier import MobileNetV2Classifier
+from .._extraction.engines import FrozenNetwork
+from .._extraction.feature_cache import holds_features
+from .._features import MobileNetV2Features
+from .._model.head import Head
+from .._model.mobilenet_v2 import MobileNetV2
+from .._normalizer import ImageNormalizer
+from .._system.atomic_file import replaced_file
+from .archive import (
     Archive,
     NewerFormatError,
     array_from_npy,
@@ -21,15 +29,7 @@ from ._archive import (
     library_versions,
     write_archive,
 )
-from ._classifier import MobileNetV2Classifier
-from ._extraction import FrozenNetwork
-from ._feature_cache import holds_features
-from ._features import MobileNetV2Features
-from ._files import replaced_file
-from ._head import Head
-from ._mobilenet_v2 import MobileNetV2
-from ._normalizer import ImageNormalizer
-from ._serialization import decode, encode
+from .values import decode, encode
 
 _ESTIMATORS = {
     estimator.__name__: estimator

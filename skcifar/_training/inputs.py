@@ -8,8 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from ._augmentation import images_by_epoch, is_drawn_anew, same_every_epoch, stored_views
-from ._mobilenet_v2 import STEM
+from .._model.mobilenet_v2 import STEM
+from .augmentation import images_by_epoch, is_drawn_anew, same_every_epoch, stored_views
 
 
 class TrainingInputs:
@@ -53,7 +53,7 @@ class TrainingInputs:
         Of shape (n * n_views, height, width, channels), or images that are changed as they are
         read if that unit is the first.
         """
-        from ._fine_tuning import lower_network, store_maps
+        from .._keras.fine_tuning import lower_network, store_maps
 
         if first_unfrozen == STEM:
             return images_by_epoch(images, self._augmentation, self._seed)
@@ -64,14 +64,14 @@ class TrainingInputs:
 
     def held_out_maps(self, frozen, first_unfrozen, images):
         """Return what enters the unit `first_unfrozen` of images as they are."""
-        from ._fine_tuning import lower_network
+        from .._keras.fine_tuning import lower_network
 
         if first_unfrozen == STEM:
             return images
         return self._maps([lower_network(frozen, first_unfrozen)], images)
 
     def _maps(self, views, images):
-        from ._fine_tuning import store_maps
+        from .._keras.fine_tuning import store_maps
 
         shape = views[0].feature_shape
         maps = self._run(views, images, store_maps((len(images), len(views), *shape)))

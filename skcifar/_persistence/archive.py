@@ -17,7 +17,7 @@ import zipfile
 
 import numpy as np
 
-from ._version import __version__
+from .._version import __version__
 
 FORMAT = "skcifar estimator"
 # A new number whenever a file means something else to those who read the old one.

@@ -1,7 +1,7 @@
 """The weights that ship with the package: MobileNetV2 trained on CIFAR-10 alone.
 
-They are the output of ``benchmarks/train_cifar10_weights.py``; ``weights/MODEL_CARD.md`` tells
-how good they are and what they are not for.
+They are the output of ``benchmarks/train_cifar10_weights.py``; ``MODEL_CARD.md`` in this folder
+tells how good they are and what they are not for.
 """
 
 import functools
@@ -24,7 +24,7 @@ def cifar10_weights():
     classifier : tuple of ndarray
         Kernel of shape (1280, 10) and bias of shape (10,), on the pooled features.
     """
-    with (files(__package__) / "weights" / _FILE_NAME).open("rb") as file:
+    with (files(__package__) / _FILE_NAME).open("rb") as file:
         stored = np.load(file, allow_pickle=False)
         arrays = {name: stored[name].astype(np.float32) for name in stored.files}
     for array in arrays.values():

@@ -11,16 +11,10 @@ import keras
 import ml_dtypes
 import numpy as np
 
-from ._fused_batch_norm import FusedBatchNormalization
-from ._mobilenet_v2 import (
-    LAST_CONVOLUTION,
-    STEM,
-    KerasLayers,
-    build_units,
-    n_arrays,
-)
-from ._planned_model import PlannedModel, make_loss, make_optimizer
-from ._training import dense_layers
+from .._model.mobilenet_v2 import LAST_CONVOLUTION, STEM, KerasLayers, build_units, n_arrays
+from .faster_parts import FusedBatchNormalization
+from .head_training import dense_layers
+from .planned_model import PlannedModel, make_loss, make_optimizer
 
 # Half precision: at 96 px the input of block 13 is 7 kB a view then. Not float16: the maps of a
 # random network are of the order of 1e-12.

@@ -11,12 +11,12 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from ._channels_first import ChannelsFirstLayers
-from ._classifier import MobileNetV2Classifier
-from ._files import replaced_file
-from ._framework import import_keras, import_openvino
-from ._mobilenet_v2 import LAST_CONVOLUTION, STEM, apply_units
-from ._normalizer import ImageNormalizer
+from .._classifier import MobileNetV2Classifier
+from .._model.graph_layers import ChannelsFirstLayers
+from .._model.mobilenet_v2 import LAST_CONVOLUTION, STEM, apply_units
+from .._normalizer import ImageNormalizer
+from .._system.atomic_file import replaced_file
+from .._system.libraries import import_keras, import_openvino
 
 _FORMATS = ("onnx", "litert", "openvino")
 
@@ -103,7 +103,7 @@ def _require(module, format):
 
 def _write_onnx(classifier, normalizers, path):
     _require("onnx", "onnx")
-    from ._onnx import OnnxOperations
+    from .to_onnx import OnnxOperations
 
     ops = OnnxOperations()
     outputs = _probabilities(ops, "images", classifier, normalizers)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ._schedule import INITIAL_HEAD_STREAM
+from .._training.schedule import INITIAL_HEAD_STREAM
 
 _ROWS_PER_PASS = 4096  # rows converted to float64 at a time
 # Of the deviation that rows of equal weight would have: else a column that varies in rows of

@@ -1,0 +1,1 @@
+"""export: fitted classifiers as models for other runtimes, one file a format."""

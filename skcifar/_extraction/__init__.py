@@ -1,0 +1,1 @@
+"""Runs a frozen network over images, once over each: engines, and what was computed before."""

@@ -1,0 +1,1 @@
+"""Network and head as tables and arrays, without a framework."""

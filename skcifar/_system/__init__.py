@@ -1,0 +1,1 @@
+"""Files, network, screen and libraries: nothing about images."""

@@ -1,0 +1,1 @@
+"""What users may pass, and every error about it."""
