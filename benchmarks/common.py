@@ -92,38 +92,38 @@ class Stopwatch:
 @contextmanager
 def network_timed(stopwatch):
     """Count images and seconds of the frozen network while the block runs, under "network"."""
-    from skcifar._extraction.engines import engines as _extraction
+    from skcifar._extraction import engines
 
-    run_network, counts = _extraction.run_network, {"images": 0}
+    run_network, counts = engines.run_network, {"images": 0}
 
     def timed(frozen, images, engine, precision):
         counts["images"] += len(images)
         with stopwatch("network"):
             return run_network(frozen, images, engine, precision)
 
-    _extraction.run_network = timed
+    engines.run_network = timed
     try:
         yield counts
     finally:
-        _extraction.run_network = run_network
+        engines.run_network = run_network
 
 
 @contextmanager
 def head_timed(stopwatch):
     """Count the seconds of the training of heads while the block runs, under "head"."""
-    from skcifar._keras import head_training as _training
+    from skcifar._keras import head_training
 
-    train_head = _training.train_head
+    train_head = head_training.train_head
 
     def timed(*args, **options):
         with stopwatch("head"):
             return train_head(*args, **options)
 
-    _training.train_head = timed
+    head_training.train_head = timed
     try:
         yield
     finally:
-        _training.train_head = train_head
+        head_training.train_head = train_head
 
 
 def peak_memory():
@@ -138,7 +138,7 @@ def plain_keras_model(learning_rate=1e-3, fine_tune_blocks=0):
     """
     import keras
 
-    from skcifar._model.mobilenet_v2 import N_BLOCKS
+    from skcifar._model.mobilenet_v2 import MobileNetV2
 
     backbone = keras.applications.MobileNetV2(
         (INPUT_SIZE, INPUT_SIZE, 3), include_top=False, weights=None
@@ -147,7 +147,9 @@ def plain_keras_model(learning_rate=1e-3, fine_tune_blocks=0):
     backbone.trainable = bool(fine_tune_blocks)
     if fine_tune_blocks:
         names = [layer.name for layer in backbone.layers]
-        for layer in backbone.layers[: names.index(f"block_{N_BLOCKS - fine_tune_blocks}_expand")]:
+        for layer in backbone.layers[
+            : names.index(f"block_{MobileNetV2.n_blocks - fine_tune_blocks}_expand")
+        ]:
             layer.trainable = False
     inputs = x = keras.Input((32, 32, 3))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(x)

@@ -155,19 +155,19 @@ def linear_warm_up(steps):
 
 def choices(training, held_out):
     """Yield (name, curve) of each setting."""
-    from skcifar._keras import fine_tuning as _fine_tuning
-    from skcifar._keras.head_training import schedule as _schedule
+    from skcifar._keras import fine_tuning
+    from skcifar._training import schedule
 
     for name, changes in CHOICES.items():
         yield name, validation_curve({**TUNED, **changes}, training, *held_out)
     parameters = {**TUNED, **CHOICES[WITH_BATCH_STATISTICS]}
-    with patch.object(_fine_tuning, "BATCH_STATISTICS", True):
+    with patch.object(fine_tuning, "BATCH_STATISTICS", True):
         curve = validation_curve(parameters, training, *held_out)
     yield f"{WITH_BATCH_STATISTICS}, statistics of the batch", curve
     X, y = load_digits_rgb(return_X_y=True)
     X, X_val, y, y_val = train_test_split(X, y, stratify=y, random_state=0)
     yield "defaults, digits", validation_curve(DEFAULTS, (X, y), X_val, y_val)
-    with patch.object(_schedule, "rectification", linear_warm_up):
+    with patch.object(schedule, "rectification", linear_warm_up):
         curve = validation_curve(DEFAULTS, (X, y), X_val, y_val)
     yield "defaults, digits, linear warm-up", curve
     few = [part[:1_000] for part in training]

@@ -30,10 +30,11 @@ def torch_predict():
     import torch
     from torch import nn
 
-    from skcifar._model.mobilenet_v2 import LAST_CONVOLUTION, STEM, MobileNetV2, apply_units
+    from skcifar._model.mobilenet_v2 import MobileNetV2
 
     layers = _TorchLayers(nn)
-    apply_units(layers, 3, MobileNetV2(96), STEM, LAST_CONVOLUTION)
+    network = MobileNetV2(96)
+    network.apply(layers, 3, 0, network.last_unit)
     network = nn.Sequential(*layers.modules, nn.AdaptiveAvgPool2d(1), nn.Flatten())
     network = network.eval().to(memory_format=torch.channels_last)
     head = nn.Sequential(nn.Linear(1280, 256), nn.ReLU(), nn.Linear(256, 10), nn.Softmax(1)).eval()
@@ -68,7 +69,7 @@ class _TorchLayers:
         self.modules.append(self._nn.Conv2d(x, x, 3, strides, 1, groups=x, bias=False))
         return x
 
-    def batch_norm(self, x, name):
+    def batch_norm(self, x, epsilon, name):
         self.modules.append(self._nn.BatchNorm2d(x))
         return x
 

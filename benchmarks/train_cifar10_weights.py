@@ -22,7 +22,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skcifar._model.mobilenet_v2 import MobileNetV2, build_units, resizing_matrix
+from skcifar._keras.layers import build_units
+from skcifar._model.mobilenet_v2 import MobileNetV2
+from skcifar._model.preprocessing import resizing_matrix
 from skcifar.datasets import fetch_cifar10, load_digits_rgb
 
 N_CLASSES, IMAGE_SIZE = 10, 32

@@ -4,15 +4,17 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._backbone import BACKBONE_CONSTRAINTS, ENGINE_CONSTRAINTS, BackboneMixin
+from ._backbone import ENGINE_CONSTRAINTS, BackboneMixin, backbone_constraints
 from ._dask import block_by_block
+from ._model.mobilenet_v2 import MobileNetV2
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
 from ._system.progress import progress_bar
-from ._validation.labels import unchanged_on_error, warn_outside_range
 from ._validation.parameters import check_parameters, integer, option
+from ._validation.pixel_range import warn_outside_range
+from ._validation.rollback import unchanged_on_error
 
 _CONSTRAINTS = {
-    **BACKBONE_CONSTRAINTS,
+    **backbone_constraints(MobileNetV2),
     **ENGINE_CONSTRAINTS,
     "verbose": option(False, True) | integer(0),
 }
@@ -94,6 +96,8 @@ class MobileNetV2Features(
     (60, 1280)
     """
 
+    _network_type = MobileNetV2
+
     def __init__(
         self,
         *,
@@ -143,7 +147,7 @@ class MobileNetV2Features(
             check_parameters(self, _CONSTRAINTS)
             images = self._validate_images(X, reset=True)
             extractor = self._extractor()
-            extractor.begin_call()
+            extractor.may_warn_again()
             self.engine_ = extractor.engine
             self._frozen = self._frozen_network(images)
             self.pixel_range_ = self._frozen.pixel_range

@@ -2,17 +2,20 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
-from ._backbone import BACKBONE_CONSTRAINTS
 from ._dask import block_by_block
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
-from ._validation.labels import ImageInputMixin, resolve_pixel_range, unchanged_on_error
+from ._validation.images import IMAGE_CONSTRAINTS, ImageInputMixin
 from ._validation.parameters import check_parameters, option
+from ._validation.pixel_range import resolve_pixel_range
+from ._validation.rollback import unchanged_on_error
 
 _CONSTRAINTS = {
     "method": option("unit", "symmetric", "standardize"),
-    **{name: BACKBONE_CONSTRAINTS[name] for name in ("pixel_range", "image_shape")},
+    "pixel_range": IMAGE_CONSTRAINTS["pixel_range"],
+    "image_shape": IMAGE_CONSTRAINTS["image_shape"],
 }
 _TARGET_RANGES = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 _IMAGES_PER_PASS = 4096
@@ -172,6 +175,6 @@ def _channel_statistics(images):
 
 def _channel_sum(images, function):
     return sum(
-        function(images[start : start + _IMAGES_PER_PASS].astype(np.float64)).sum(axis=(0, 1, 2))
-        for start in range(0, len(images), _IMAGES_PER_PASS)
+        function(images[part].astype(np.float64)).sum(axis=(0, 1, 2))
+        for part in gen_batches(len(images), _IMAGES_PER_PASS)
     )

@@ -6,11 +6,6 @@ from ._classifier import MobileNetV2Classifier
 from ._model.head import Head, Standardization
 from ._weights.shipped import cifar10_weights
 
-_CIFAR10_CLASSES = (
-    *("airplane", "automobile", "bird", "cat", "deer"),
-    *("dog", "frog", "horse", "ship", "truck"),
-)
-
 
 def load_pretrained(name):
     """Return a fitted classifier that ships with the package.

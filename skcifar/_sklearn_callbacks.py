@@ -52,8 +52,9 @@ class FitTask:
     def begin(self):
         self._context.call_on_fit_task_begin(**self._arguments)
 
-    def end(self):
-        self._context.call_on_fit_task_end(**self._arguments, reconstruction_attributes={})
+    def end(self, fitted):
+        """Tell of the end of the fit; `fitted` is what makes a copy of the estimator fitted."""
+        self._context.call_on_fit_task_end(**self._arguments, reconstruction_attributes=fitted)
 
     def begin_epoch(self, fitted):
         """Tell of the begin of an epoch.
@@ -81,7 +82,7 @@ def as_one_task(fit):
         task = FitTask(self, X, y)
         task.begin()
         fit(self, X, y)
-        task.end()
+        task.end({})
         return self
 
     return fit_as_task

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from skcifar import MobileNetV2Classifier, load, save
-from skcifar._extraction.engines import engines as _extraction
-from skcifar._keras.head_training import augmentation as _augmentation
+from skcifar._extraction import engines
+from skcifar._training import augmentation
 from skcifar._training.checkpoint import open_checkpoint
 from skcifar.datasets import make_images
 
@@ -27,7 +27,7 @@ def test_images_are_mirrored_and_shifted():
     images = np.arange(4 * 8 * 8, dtype=np.float32).reshape(4, 8, 8, 1)
     mirrored = np.array([False, True, False, True])
     shifts = np.array([[0, 0], [0, 0], [1, 0], [0, -1]])
-    shifted = _augmentation.ShiftedImages(images, mirrored, shifts)[np.arange(4)]
+    shifted = augmentation.ShiftedImages(images, mirrored, shifts)[np.arange(4)]
     np.testing.assert_array_equal(shifted[0], images[0])
     np.testing.assert_array_equal(shifted[1], images[1][:, ::-1])
     np.testing.assert_array_equal(shifted[2][:-1], images[2][1:])
@@ -37,7 +37,7 @@ def test_images_are_mirrored_and_shifted():
 def test_a_layer_draws_other_images_in_every_epoch_and_the_same_in_the_next_fit(data):
     images = data[0]
     drawn = [
-        [_augmentation.images_by_epoch(images, layer(), seed=7)(epoch)[:] for epoch in (0, 1)]
+        [augmentation.images_by_epoch(images, layer(), seed=7)(epoch)[:] for epoch in (0, 1)]
         for _ in range(2)
     ]
     np.testing.assert_array_equal(drawn[0], drawn[1])
@@ -60,13 +60,13 @@ def test_a_fit_with_a_layer_is_reproducible_and_leaves_the_layer_alone(data, blo
 
 
 def test_a_layer_makes_the_network_run_every_epoch_and_the_fit_says_so(data, monkeypatch):
-    run, n_images = _extraction.run_network, []
+    run, n_images = engines.run_network, []
 
     def counting(frozen, images, *rest):
         n_images.append(len(images))
         return run(frozen, images, *rest)
 
-    monkeypatch.setattr(_extraction, "run_network", counting)
+    monkeypatch.setattr(engines, "run_network", counting)
     classifier = MobileNetV2Classifier(**SMALL, augmentation=layer(), pixel_range=(0, 301))
     message = "Sequential draws new images in every epoch: the network runs over 24 images in each"
     with pytest.warns(UserWarning, match=message):

@@ -14,7 +14,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from skcifar import ImageNormalizer
-from skcifar._keras import head_training as _training
+from skcifar._keras import head_training
 from skcifar._system.libraries import import_keras
 from skcifar.datasets import make_images
 
@@ -221,7 +221,7 @@ BAD = {
 
 @pytest.fixture
 def no_training(monkeypatch):
-    monkeypatch.setattr(_training, "train_head", None)
+    monkeypatch.setattr(head_training, "train_head", None)
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
@@ -332,7 +332,7 @@ def test_interrupted_fit_changes_nothing(make_classifier, monkeypatch):
 
     classifier = make_classifier().fit(X, y)
     before = dict(vars(classifier))
-    monkeypatch.setattr(_training, "train_head", interrupt)
+    monkeypatch.setattr(head_training, "train_head", interrupt)
     with pytest.raises(KeyboardInterrupt):
         classifier.fit(X[::-1], y[::-1])
     assert vars(classifier) == before

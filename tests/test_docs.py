@@ -62,15 +62,22 @@ def public_names():
 
 def public_methods(name):
     """Return the full name of each method that a public class of this package defines itself."""
-    members = vars(locate(name)).items() if inspect.isclass(locate(name)) else ()
-    for method, value in members:
-        by_sklearn = method.startswith("set_") and method.endswith("_request")
-        if not method.startswith("_") and not by_sklearn and not isinstance(value, property):
-            yield f"{name}.{method}"
+    if not inspect.isclass(locate(name)):
+        return
+    for cls in locate(name).__mro__:
+        if cls.__module__.startswith("skcifar."):  # a base class of ours as well
+            for method, value in vars(cls).items():
+                by_sklearn = method.startswith("set_") and method.endswith("_request")
+                if (
+                    not method.startswith("_")
+                    and not by_sklearn
+                    and not isinstance(value, property)
+                ):
+                    yield f"{name}.{method}"
 
 
 NAMES = sorted(public_names())
-DOCSTRINGS = sorted([*NAMES, *(method for name in NAMES for method in public_methods(name))])
+DOCSTRINGS = sorted({*NAMES, *(method for name in NAMES for method in public_methods(name))})
 
 
 def names_in_api_page():
@@ -219,7 +226,7 @@ def no_openvino(tmp_path, monkeypatch):
 
 
 def no_bfloat16(tmp_path, monkeypatch):
-    monkeypatch.setattr("skcifar._extraction.engines._has_bfloat16", lambda engine: False)
+    monkeypatch.setattr("skcifar._extraction.openvino_engine.has_bfloat16", lambda: False)
     X, y = make_images(n_samples=6)
     features = skcifar.MobileNetV2Features(engine="openvino", precision="bfloat16", weights=None)
     return message_of(lambda: features.fit(X, y))
@@ -247,7 +254,7 @@ def out_of_memory(tmp_path, monkeypatch):
     def allocate(*_):
         raise MemoryError("Unable to allocate 40.0 GiB for an array")
 
-    monkeypatch.setattr(skcifar.MobileNetV2Classifier, "_start", allocate)
+    monkeypatch.setattr(skcifar.MobileNetV2Classifier, "_frozen_network", allocate)
     X, y = make_images(n_samples=6)
     return message_of(lambda: skcifar.MobileNetV2Classifier().fit(X, y))
 
@@ -278,14 +285,15 @@ def without_pictures(monkeypatch):
 @pytest.fixture(scope="session")
 def a_few_files(tmp_path_factory):
     """A folder with a small CIFAR-10, random weights, and pictures of pets."""
-    from skcifar._backbone import _build
+    from skcifar._model.mobilenet_v2 import MobileNetV2
+    from skcifar._weights.loading import _build
 
     folder = tmp_path_factory.mktemp("docs")
     write_small_cifar10(folder / "cifar-10-batches-py")
     with warnings.catch_warnings():
         # Keras 3.15 converts its variables in a way that NumPy 2 means to forbid.
         warnings.simplefilter("ignore", DeprecationWarning)
-        _build(1.0).save_weights(folder / "random.weights.h5")
+        _build(MobileNetV2, 1.0).save_weights(folder / "random.weights.h5")
     X, y = make_images(n_samples=24, n_classes=2, random_state=0)
     for number, (image, label) in enumerate(zip(X, y, strict=True)):
         path = folder / "pets" / ("cat", "dog")[label] / f"{number}.png"
@@ -310,8 +318,11 @@ def a_new_users_machine(a_few_files, tmp_path, monkeypatch, without_pictures):
         (tmp_path / name).symlink_to(a_few_files / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(a_few_files))
-    weights, path_of = a_few_files / "random.weights.h5", skcifar._backbone.imagenet_weights_path
+    weights, path_of = (
+        a_few_files / "random.weights.h5",
+        skcifar._weights.loading.imagenet_weights_path,
+    )
     monkeypatch.setattr(
-        "skcifar._backbone.imagenet_weights_path",
+        "skcifar._weights.loading.imagenet_weights_path",
         lambda alpha: weights if alpha == 1.0 else path_of(alpha),
     )

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import trustme
 
-from skcifar._system import downloads as _downloads
+from skcifar._system import downloads
 from skcifar._system.downloads import download
 
 CONTENT = b"what was wanted" * 20_000
@@ -69,7 +69,7 @@ def _handler(answer):
 @pytest.fixture
 def served(tmp_path, monkeypatch):
     """Return a function: start a server with an answer, get its URL."""
-    monkeypatch.setattr(_downloads, "_PAUSE", 0.01)
+    monkeypatch.setattr(downloads, "_PAUSE", 0.01)
     with ExitStack() as servers:
         yield lambda answer: servers.enter_context(serve(answer, tmp_path, monkeypatch))
 
@@ -203,7 +203,7 @@ def test_refused_connection_fails_at_once(served, target):
 
 
 def test_unknown_host_is_one_clear_error(target, monkeypatch):
-    monkeypatch.setattr(_downloads, "_PAUSE", 0.01)
+    monkeypatch.setattr(downloads, "_PAUSE", 0.01)
     monkeypatch.setattr(socket, "getaddrinfo", _raise_unknown_host)
     assert_fails("https://nowhere.invalid/file", target, "no connection to nowhere.invalid")
 
@@ -214,7 +214,7 @@ def _raise_unknown_host(*args, **kwargs):
 
 def test_silent_name_server_is_given_up(target, monkeypatch):
     hang = threading.Event()
-    monkeypatch.setattr(_downloads, "_PATIENCE", 0.5)
+    monkeypatch.setattr(downloads, "_PATIENCE", 0.5)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: hang.wait(60) and [])
     assert_fails(
         "https://nowhere.invalid/file", target, "next to nothing, came from [a-z0-9.]+ for 0.5 s"
@@ -224,7 +224,7 @@ def test_silent_name_server_is_given_up(target, monkeypatch):
 
 def test_server_that_hangs_is_given_up(served, target, monkeypatch):
     hang = threading.Event()
-    monkeypatch.setattr(_downloads, "_PATIENCE", 0.5)
+    monkeypatch.setattr(downloads, "_PATIENCE", 0.5)
     url = served(lambda handler: hang.wait(60))
     assert_fails(url, target, "next to nothing, came from [a-z0-9.]+ for 0.5 s")
     hang.set()
@@ -232,7 +232,7 @@ def test_server_that_hangs_is_given_up(served, target, monkeypatch):
 
 def test_server_that_trickles_is_given_up(served, target, monkeypatch):
     hang = threading.Event()
-    monkeypatch.setattr(_downloads, "_PATIENCE", 0.5)
+    monkeypatch.setattr(downloads, "_PATIENCE", 0.5)
 
     def answer(handler):
         send(handler, b"", announced=len(CONTENT))
@@ -244,7 +244,7 @@ def test_server_that_trickles_is_given_up(served, target, monkeypatch):
 
 
 def test_slow_but_steady_server_is_waited_for(served, target, monkeypatch):
-    monkeypatch.setattr(_downloads, "_PATIENCE", 0.5)
+    monkeypatch.setattr(downloads, "_PATIENCE", 0.5)
 
     def answer(handler):
         send(handler, b"", announced=len(CONTENT))
@@ -256,14 +256,14 @@ def test_slow_but_steady_server_is_waited_for(served, target, monkeypatch):
 
 
 def test_errors_come_within_30_seconds():
-    assert _downloads._PATIENCE <= 25  # the tests above show that nothing outlasts it
+    assert downloads._PATIENCE <= 25  # the tests above show that nothing outlasts it
 
 
 def test_interrupted_download_leaves_nothing(served, target, monkeypatch):
     def interrupt(transfer):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_downloads, "_watch", interrupt)
+    monkeypatch.setattr(downloads, "_watch", interrupt)
     with pytest.raises(KeyboardInterrupt):
         download(served(lambda handler: send(handler, CONTENT)), target)
     assert list(target.parent.iterdir()) == []
@@ -306,7 +306,7 @@ def test_killed_download_leaves_nothing_that_passes_for_the_file(served, target,
     assert not target.exists()
 
     whole.set()
-    monkeypatch.setattr(_downloads, "_PATIENCE", 1.0)
+    monkeypatch.setattr(downloads, "_PATIENCE", 1.0)
     (left,) = target.parent.iterdir()
     os.utime(left, (0, 0))  # killed long ago
     download(url, target, sha256=SHA256)

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from skcifar import ImageNormalizer, export
-from skcifar._export.export import export as _export
+from skcifar._system import libraries
 from skcifar._system.libraries import import_openvino
 from skcifar.datasets import make_images
 
@@ -123,7 +123,7 @@ def test_errors_say_what_to_pass(fitted, make_classifier, make_features, tmp_pat
         export(make_classifier(), path)
     with pytest.raises(FileNotFoundError, match="could not be written"):
         export(fitted, tmp_path / "no folder" / "model")
-    monkeypatch.setattr(_export.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(libraries.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r'pip install "skcifar\[onnx\]"'):
         export(fitted, path)
     assert list(tmp_path.iterdir()) == []

@@ -4,23 +4,20 @@ import joblib
 import numpy as np
 import pytest
 
-from skcifar._backbone import load_backbone
-from skcifar._extraction.engines import (
-    Extractor,
-    FrozenNetwork,
-    check_precision,
-    n_threads,
-    resolve_engine,
-    run_network,
-)
-from skcifar._extraction.engines import engines as _extraction
+from skcifar._extraction import engines, extractor, openvino_engine, tensorflow_engine
+from skcifar._extraction.digests import image_digests
+from skcifar._extraction.engines import check_precision, n_threads, resolve_engine, run_network
+from skcifar._extraction.extractor import Extractor
 from skcifar._extraction.feature_cache import MemoryStore
-from skcifar._model.mobilenet_v2 import n_arrays
+from skcifar._extraction.shifting import shifted_by_content
+from skcifar._model.frozen import FrozenNetwork
+from skcifar._model.mobilenet_v2 import MobileNetV2
+from skcifar._weights.loading import load_backbone
 from skcifar.datasets import make_images
 
 
 def frozen_network(image_shape=(20, 24, 3), alpha=0.35, **options):
-    network, weights = load_backbone(None, alpha, 32)
+    network, weights = load_backbone(MobileNetV2, None, alpha, 32, image_shape)
     return FrozenNetwork(network, weights, image_shape, (0.0, 255.0), **options)
 
 
@@ -48,8 +45,7 @@ def test_engines_give_the_same_features(channels, mirrored):
 @pytest.mark.parametrize("engine", ["tensorflow", "openvino"])
 def test_lower_part_puts_out_maps(images, engine):
     frozen = frozen_network()
-    n_lower = n_arrays(frozen.network, 13)
-    lower = dataclasses.replace(frozen, last=13, weights=frozen.weights[:n_lower])
+    lower = frozen.below(14)
     maps = run_network(lower, images, engine, "float32")
     assert maps.shape == (20, *lower.feature_shape)
     assert relative_error(maps, run_network(lower, images, "tensorflow", "float32")) <= 1e-3
@@ -76,19 +72,19 @@ def test_openvino_runs_in_the_precision_asked_for():
             check_precision("openvino", precision)
         except ValueError:
             pytest.skip("this processor has no bfloat16")
-        run = _extraction._compiled(frozen_network(), "openvino", precision, 1)
+        run = engines._compiled(frozen_network(), "openvino", precision, 1)
         element_type = run.compiled.get_property("INFERENCE_PRECISION_HINT")
         assert element_type.get_type_name() == expected
 
 
 def test_precision_that_the_processor_lacks_is_an_error(monkeypatch):
-    monkeypatch.setattr(_extraction, "_has_bfloat16", lambda engine: False)
+    monkeypatch.setattr(tensorflow_engine, "has_bfloat16", lambda: False)
     with pytest.raises(ValueError, match=r'not to be had .* Pass precision="float32"'):
         check_precision("tensorflow", "bfloat16")
 
 
 def test_missing_engine_names_the_pip_line(monkeypatch):
-    monkeypatch.setattr(_extraction.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(openvino_engine.importlib.util, "find_spec", lambda name: None)
     assert resolve_engine("auto") == "tensorflow"
     with pytest.raises(ImportError, match=r"pip install \"skcifar\[openvino\]\""):
         resolve_engine("openvino")
@@ -104,16 +100,16 @@ def test_padding_of_the_last_batch_changes_nothing(images):
 
 
 def test_chunks_make_the_whole(images, monkeypatch):
-    frozen, extractor = frozen_network(), Extractor("openvino")
-    whole = extractor.extract(frozen, images)
-    monkeypatch.setattr(_extraction, "_CHUNK_SIZE", 7)
-    np.testing.assert_array_equal(extractor.extract(frozen, images), whole)
+    frozen, openvino = frozen_network(), Extractor("openvino")
+    whole = openvino.extract(frozen, images)
+    monkeypatch.setattr(extractor, "_CHUNK_SIZE", 7)
+    np.testing.assert_array_equal(openvino.extract(frozen, images), whole)
 
 
 def test_an_image_that_stands_twice_is_run_once(images, monkeypatch):
     counted = []
     monkeypatch.setattr(
-        _extraction,
+        engines,
         "run_network",
         lambda frozen, images, *rest: (
             counted.append(len(images)) or run_network(frozen, images, *rest)
@@ -135,7 +131,7 @@ def test_more_features_than_the_store_holds_are_not_kept(images, monkeypatch):
     few = extractor.extract(frozen, images)
     extractor.extract(frozen, make_images(n_samples=21, image_shape=(20, 24, 3))[0])
     out = np.empty_like(few)
-    key, digests = extractor._store_key(frozen), _extraction.image_digests(images)
+    key, digests = extractor._store_key(frozen), image_digests(images)
     assert store.read(key, digests, out) == []
     np.testing.assert_array_equal(out, few)
 
@@ -164,12 +160,12 @@ def test_fingerprint_tells_apart_all_that_decides_the_features():
 
 
 def test_shifts_derive_from_the_image_and_stay_within_an_eighth(images):
-    shifted = _extraction._translated(images, 1)
-    np.testing.assert_array_equal(shifted, _extraction._translated(images[::-1], 1)[::-1])
-    assert (shifted != _extraction._translated(images, 2)).any()
+    shifted = shifted_by_content(images, 1)
+    np.testing.assert_array_equal(shifted, shifted_by_content(images[::-1], 1)[::-1])
+    assert (shifted != shifted_by_content(images, 2)).any()
     column = np.arange(24, dtype=np.uint8) + np.zeros((5, 20, 24, 1), np.uint8)
     column += np.arange(5, dtype=np.uint8)[:, None, None, None] * 30  # five different images
-    moved = _extraction._translated(column, 1).astype(int) - column
+    moved = shifted_by_content(column, 1).astype(int) - column
     assert np.abs(moved).max() <= 3
 
 

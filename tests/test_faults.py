@@ -23,7 +23,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skcifar import export, load, save
-from skcifar._system import atomic_file as _files
+from skcifar._system import atomic_file
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_what_killed_saves_left_is_removed_later(fitted, tmp_path):
     parts = [tmp_path / f".skcifar-{name}.part" for name in ("old", "running")]
     for part in parts:
         part.write_bytes(b"half")
-    long_ago = time.time() - 2 * _files._ABANDONED_AFTER
+    long_ago = time.time() - 2 * atomic_file._ABANDONED_AFTER
     os.utime(parts[0], (long_ago, long_ago))
     save(fitted, tmp_path / "saved")
     assert sorted(tmp_path.iterdir()) == [parts[1], tmp_path / "saved"]
@@ -203,7 +203,9 @@ INTERRUPTED = """
 import signal, sys
 import numpy as np
 from sklearn.exceptions import NotFittedError
-from skcifar import MobileNetV2Classifier, _extraction, _fine_tuning
+from skcifar import MobileNetV2Classifier
+from skcifar._extraction import engines
+from skcifar._keras import fine_tuning
 from skcifar.datasets import make_images
 import keras
 
@@ -225,11 +227,11 @@ expected = reference.predict_proba(X)
 class Endless:
     '''A store that is asked for features again and again.'''
     limit = 0
-    def begin_call(self): pass
+    def may_warn_again(self): pass
     def read(self, *args):
         tell()
         while True:
-            _extraction.run_network(reference._frozen, X, "tensorflow", "float32")
+            engines.run_network(reference._frozen, X, "tensorflow", "float32")
 
 phases = {
     "features": {},

@@ -15,9 +15,9 @@ import pytest
 from faulty_folders import full_disk, read_only_folder
 
 from skcifar import MobileNetV2Features, clear_feature_cache
-from skcifar._extraction.engines import engines as _extraction
-from skcifar._extraction.engines import feature_cache as _feature_cache
-from skcifar._extraction.feature_cache import DiskStore, MemoryStore, image_digests, open_store
+from skcifar._extraction import engines, feature_cache
+from skcifar._extraction.digests import image_digests
+from skcifar._extraction.feature_cache import DiskStore, MemoryStore, open_store
 
 NETWORK = b"network"
 LIKE = np.zeros((1, 1280), np.float32)
@@ -45,7 +45,7 @@ def store(request, tmp_path):
 
 
 def database_path(folder):
-    return Path(folder) / _feature_cache._DATABASE_NAME
+    return Path(folder) / feature_cache._DATABASE_NAME
 
 
 # --- What is kept --------------------------------------------------------------------------
@@ -109,8 +109,8 @@ def test_memory_forgets_the_least_recently_used(monkeypatch):
 
 def test_the_disk_forgets_the_least_recently_used(tmp_path, monkeypatch):
     store = DiskStore(tmp_path)
-    clock = iter(range(10**9, 2 * 10**9, 2 * _feature_cache._USE_RESOLUTION))
-    monkeypatch.setattr(_feature_cache.time, "time", lambda: next(clock))
+    clock = iter(range(10**9, 2 * 10**9, 2 * feature_cache._USE_RESOLUTION))
+    monkeypatch.setattr(feature_cache.time, "time", lambda: next(clock))
     limit = 4_000_000
     monkeypatch.setenv("SKCIFAR_DISK_CACHE_BYTES", str(limit))
     digests, features = rows(2000)
@@ -142,7 +142,7 @@ def test_a_long_predict_pushes_nothing_out(make_features, images, tmp_path, monk
     features = make_features(feature_cache=cache).fit(X)
     features.transform(X[:30])
     features.transform(X)  # 64 rows, of which the store holds 63
-    monkeypatch.setattr(_extraction, "run_network", None)
+    monkeypatch.setattr(engines, "run_network", None)
     features.transform(X[:30])
     clear_feature_cache()
 
@@ -200,13 +200,13 @@ def test_a_read_only_folder_is_still_read(make_features, images, monkeypatch):
         make_features(feature_cache=folder).fit(X).transform(X[:40])
         protect()
         ran = []
-        run_network = _extraction.run_network
+        run_network = engines.run_network
 
         def counting(frozen, images, *arguments):
             ran.append(len(images))
             return run_network(frozen, images, *arguments)
 
-        monkeypatch.setattr(_extraction, "run_network", counting)
+        monkeypatch.setattr(engines, "run_network", counting)
         with pytest.warns(UserWarning, match="could not be written") as caught:
             found = make_features(feature_cache=folder).fit(X).transform(X)
     assert len(caught) == 1
@@ -279,7 +279,7 @@ def test_every_flipped_byte_is_noticed(tmp_path):
 def test_an_old_version_is_never_misread(tmp_path, monkeypatch):
     digests, features = rows(3)
     DiskStore(tmp_path).write(NETWORK, digests, features)
-    monkeypatch.setattr(_feature_cache, "_DATABASE_NAME", "skcifar-features-v2.sqlite3")
+    monkeypatch.setattr(feature_cache, "_DATABASE_NAME", "skcifar-features-v2.sqlite3")
     newer = DiskStore(tmp_path)
     assert missing(newer, digests, features) == [0, 1, 2]
     newer.write(NETWORK, digests[:1], features[:1])
@@ -375,7 +375,7 @@ def test_threads_share_a_store(store):
 def test_a_writer_that_hangs_does_not_hold_up_readers(tmp_path, monkeypatch):
     digests, features = rows(3)
     DiskStore(tmp_path).write(NETWORK, digests, features)
-    monkeypatch.setattr(_feature_cache, "_USE_RESOLUTION", -10)  # every row wants to be marked
+    monkeypatch.setattr(feature_cache, "_USE_RESOLUTION", -10)  # every row wants to be marked
     with closing(sqlite3.connect(database_path(tmp_path))) as other:
         other.execute("BEGIN IMMEDIATE")
         start = time.monotonic()

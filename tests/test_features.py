@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from skcifar import ImageNormalizer, clear_feature_cache
-from skcifar._extraction.engines import engines as _extraction
+from skcifar._extraction import engines
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_fit_and_transform_is_fit_transform(make_features, images):
 
 
 def test_fit_runs_the_network_over_nothing(make_features, images, monkeypatch):
-    monkeypatch.setattr(_extraction, "run_network", None)
+    monkeypatch.setattr(engines, "run_network", None)
     make_features(feature_cache=None).fit(images[0])
 
 
@@ -91,7 +91,7 @@ def test_features_are_shared_with_the_classifier(
 ):
     clear_feature_cache()
     make_features().fit_transform(images[0])
-    monkeypatch.setattr(_extraction, "run_network", None)
+    monkeypatch.setattr(engines, "run_network", None)
     make_classifier().fit(*images)
 
 

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from skcifar import MobileNetV2Classifier
-from skcifar._extraction.engines import engines as _extraction
-from skcifar._keras import fine_tuning as _fine_tuning
+from skcifar._extraction import engines
+from skcifar._training import inputs
 from skcifar.datasets import make_images
 
 SMALL = {"weights": None, "alpha": 0.35, "input_size": 32, "epochs": 3, "random_state": 0}
@@ -64,14 +64,14 @@ def test_loss_does_not_jump_when_blocks_are_unfrozen(data):
 
 
 def test_frozen_lower_part_runs_once_an_image_and_view(data, monkeypatch):
-    run, counts = _extraction.run_network, {}
+    run, counts = engines.run_network, {}
 
     def counting(frozen, images, *rest):
         key = (frozen.last, frozen.mirrored)
         counts[key] = counts.get(key, 0) + len(images)
         return run(frozen, images, *rest)
 
-    monkeypatch.setattr(_extraction, "run_network", counting)
+    monkeypatch.setattr(engines, "run_network", counting)
     MobileNetV2Classifier(
         **SMALL, fine_tune_epochs=3, augmentation="flip", pixel_range=(0, 300)
     ).fit(*data)
@@ -81,7 +81,7 @@ def test_frozen_lower_part_runs_once_an_image_and_view(data, monkeypatch):
 def test_maps_beyond_the_bound_are_kept_in_a_file_with_the_same_result(data, monkeypatch):
     options = {**SMALL, "fine_tune_epochs": 1}
     in_memory = MobileNetV2Classifier(**options).fit(*data).predict_proba(data[0])
-    monkeypatch.setattr(_fine_tuning, "_MEMORY_BOUND", 1)
+    monkeypatch.setattr(inputs, "_MEMORY_BOUND", 1)
     on_disk = MobileNetV2Classifier(**options).fit(*data).predict_proba(data[0])
     np.testing.assert_array_equal(in_memory, on_disk)
 

@@ -193,7 +193,7 @@ VALUES = WHATEVER | st.dictionaries(SCALARS, SCALARS, max_size=3) | st.sampled_f
 @given(name=st.sampled_from(sorted(MobileNetV2Classifier().get_params())), value=VALUES)
 def test_parameters_are_taken_or_said_to_be_wrong(name, value):
     class NotStarted(MobileNetV2Classifier):
-        def _start(self, images):
+        def _frozen_network(self, images):
             raise TrainingReached
 
     X, y = make_images(12, image_shape=(2, 2, 3), random_state=0)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from skcifar._model.mobilenet_v2 import IMAGENET_ALPHAS
-from skcifar._weights import imagenet as _imagenet_weights
+from skcifar._weights import imagenet
 from skcifar._weights.imagenet import imagenet_weights_path
 
 
@@ -22,7 +22,7 @@ def downloads(monkeypatch):
     """Record downloads instead of doing them."""
     calls = []
     monkeypatch.setattr(
-        _imagenet_weights,
+        imagenet,
         "download",
         lambda url, path, **options: calls.append((url, path, options)) or path,
     )
@@ -45,7 +45,7 @@ def test_address_is_where_keras_looks():
     if keras is None:
         pytest.skip("needs Keras")
     source = Path(keras.origin).parent / "src" / "applications" / "mobilenet_v2.py"
-    assert f'"{_imagenet_weights._BASE_URL}"' in source.read_text()
+    assert f'"{imagenet._BASE_URL}"' in source.read_text()
 
 
 def test_file_that_is_there_is_used(models, downloads):
@@ -76,7 +76,7 @@ def test_other_widths_are_an_error_that_lists_them(alpha, models, downloads):
 
 
 def test_failure_says_what_else_would_do(models, monkeypatch):
-    monkeypatch.setattr(_imagenet_weights, "_BASE_URL", "https://127.0.0.1:1/")
+    monkeypatch.setattr(imagenet, "_BASE_URL", "https://127.0.0.1:1/")
     with pytest.raises(OSError, match=r"1\.0_224_no_top\.h5 is not in the folder") as caught:
         imagenet_weights_path(1.0)
     for part in (str(models), "weights='cifar10'", "weights=None", "weights=<path"):

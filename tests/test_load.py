@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from skcifar import clear_feature_cache
-from skcifar._extraction.engines import engines as _extraction
+from skcifar._extraction import engines
 from skcifar.datasets import make_images
 
 N_THREADS = 8
@@ -28,7 +28,7 @@ def test_predict_from_eight_threads_is_right(
     expected = classifier.set_params(feature_cache=None).predict_proba(X)
     classifier.set_params(feature_cache=cache)
     clear_feature_cache()
-    _extraction._compiled_networks.clear()  # so that the threads compile it at once as well
+    engines._compiled_networks.clear()  # so that the threads compile it at once as well
     # Every thread has images of its own, and some that others have too.
     parts = [slice(20 * number, 20 * number + 40) for number in range(N_THREADS)]
     with ThreadPoolExecutor(N_THREADS) as threads:

@@ -30,7 +30,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
 from skcifar import ImageNormalizer, clear_feature_cache
-from skcifar._extraction.engines import engines as _extraction
+from skcifar._extraction import engines
 
 
 @pytest.fixture
@@ -53,13 +53,13 @@ def close_figures():
 def images_run(monkeypatch):
     """Return a list that grows by the number of images at each run of the frozen network."""
     clear_feature_cache()
-    counts, run_network = [], _extraction.run_network
+    counts, run_network = [], engines.run_network
 
     def counting(frozen, images, *args):
         counts.append(len(images))
         return run_network(frozen, images, *args)
 
-    monkeypatch.setattr(_extraction, "run_network", counting)
+    monkeypatch.setattr(engines, "run_network", counting)
     return counts
 
 

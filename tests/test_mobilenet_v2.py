@@ -3,16 +3,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from skcifar._model.mobilenet_v2 import (
-    LAST_CONVOLUTION,
-    STEM,
-    MobileNetV2,
-    build_units,
-    first_unfrozen_unit,
-    n_arrays,
-    nearest_input_size,
-    resizing_matrix,
-)
+from skcifar._keras.layers import build_units
+from skcifar._model.mobilenet_v2 import MobileNetV2
+from skcifar._model.network import STEM
+from skcifar._model.preprocessing import resizing_matrix
 
 
 @pytest.fixture
@@ -48,8 +42,8 @@ def test_lower_and_upper_part_make_the_whole(images, cut, variant):
     whole = build_units(network)
     weights = whole.get_weights()
     lower = build_units(network, STEM, cut - 1)
-    upper = build_units(network, cut, LAST_CONVOLUTION)
-    n_lower = n_arrays(network, cut - 1)
+    upper = build_units(network, cut)
+    n_lower = network.n_arrays(cut - 1)
     lower.set_weights(weights[:n_lower])
     upper.set_weights(weights[n_lower:])
     parts = upper.predict(lower.predict(images, verbose=0), verbose=0)
@@ -63,9 +57,9 @@ def test_cifar_variant_keeps_a_map_of_four_by_four():
 
 def test_number_of_arrays_is_that_of_the_built_model():
     network = MobileNetV2(32, 0.35)
-    for last in range(LAST_CONVOLUTION + 1):
-        assert n_arrays(network, last) == len(build_units(network, STEM, last).weights)
-    assert n_arrays(network, -1) == 0
+    for last in range(network.last_unit + 1):
+        assert network.n_arrays(last) == len(build_units(network, STEM, last).weights)
+    assert network.n_arrays(-1) == 0
 
 
 def test_global_keras_settings_change_nothing():
@@ -103,11 +97,12 @@ def test_mirrored_resizing_runs_from_right_to_left():
     [(8, 96), (32, 96), (95, 96), (113, 128), (150, 160), (224, 224), (900, 224)],
 )
 def test_input_size_is_the_nearest_published_one(side, expected):
-    assert nearest_input_size((side, side // 2 + 1, 3)) == expected
+    assert MobileNetV2.nearest_size((side, side // 2 + 1, 3)) == expected
 
 
 def test_unfrozen_blocks_are_counted_from_the_top():
-    assert first_unfrozen_unit(0) == LAST_CONVOLUTION
-    assert first_unfrozen_unit(4) == 14  # block 13
-    assert first_unfrozen_unit(17) == 1
-    assert first_unfrozen_unit("all") == STEM
+    network = MobileNetV2(96)
+    assert network.first_unfrozen(0) == network.last_unit
+    assert network.first_unfrozen(4) == 14  # block 13
+    assert network.first_unfrozen(17) == 1
+    assert network.first_unfrozen("all") == STEM

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
-from skcifar import ImageNormalizer, MobileNetV2Classifier, MobileNetV2Features
+from skcifar import ImageNormalizer, MobileNetV2Classifier, MobileNetV2Features, _base_classifier
+from skcifar._model.mobilenet_v2 import MobileNetV2
 from skcifar._validation.parameters import (
     check_parameters,
     instance,
@@ -77,6 +78,8 @@ def test_words_say_what_is_allowed(constraint, words):
 
 
 def constraints(estimator):
+    if estimator is MobileNetV2Classifier:
+        return _base_classifier._constraints(MobileNetV2)
     return inspect.getmodule(estimator)._CONSTRAINTS
 
 

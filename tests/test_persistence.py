@@ -25,7 +25,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skcifar import ImageNormalizer, MobileNetV2Classifier, load, save
-from skcifar._persistence.save_load import archive as _archive
+from skcifar._persistence import archive
 
 # --- Round trips ---------------------------------------------------------------------------
 
@@ -342,8 +342,8 @@ def test_another_major_version_of_keras_warns(rewritten, name, version):
 def test_another_scikit_learn_warns_where_it_matters(fitted, make_features, images, tmp_path):
     pipeline = make_pipeline(make_features(), LogisticRegression()).fit(*images)
     with pytest.MonkeyPatch.context() as patch:
-        versions = {**_archive.library_versions(), "scikit-learn": "1.5.2"}
-        patch.setattr(_archive, "library_versions", lambda: versions)
+        versions = {**archive.library_versions(), "scikit-learn": "1.5.2"}
+        patch.setattr(archive, "library_versions", lambda: versions)
         save(pipeline, tmp_path / "pipeline")
         save(fitted, tmp_path / "classifier")
     with pytest.warns(UserWarning, match=r"written with scikit-learn 1\.5\.2"):

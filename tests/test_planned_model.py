@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from skcifar._keras.planned_model import FastDropout
+from skcifar._keras.faster_parts import FastDropout
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.3, 0.9])

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skcifar._model.mobilenet_v2 import MobileNetV2, build_units
+from skcifar._keras.layers import build_units
+from skcifar._model.mobilenet_v2 import MobileNetV2
 
 _SCRIPT = Path(__file__).parents[1] / "benchmarks" / "train_cifar10_weights.py"
 _OPTIONS = {"alpha": 0.35, "batch_size": 16, "n_validation": 8}

@@ -3,12 +3,15 @@ import threading
 import keras
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from skcifar._keras.callbacks import BestWeights
-from skcifar._keras.head_training import HeadSettings, fitted_head_estimator, train_head
-from skcifar._keras.planned_model import FusedAdam, make_optimizer
-from skcifar._model.head import Head, Standardization, softmax
-from skcifar._training.schedule import Schedule
+from skcifar._keras.faster_parts import FusedAdam
+from skcifar._keras.head_training import train_head
+from skcifar._keras.planned_model import Phase, make_optimizer
+from skcifar._keras.scikeras_head import fitted_head_estimator
+from skcifar._model.head import Head, HeadSettings, Standardization
+from skcifar._training.schedule import Schedule, initial_head_rng
 
 N_ROWS, N_FEATURES, N_CLASSES = 90, 12, 3
 
@@ -35,8 +38,8 @@ def problem():
     features = (centres[labels] + rng.normal(size=(N_ROWS, N_FEATURES))).astype(np.float32)
     weights = np.ones(N_ROWS)
     standardization = Standardization.of(features, weights)
-    head = Head.initial(standardization, (8,), N_CLASSES, seed=0)
-    return head, standardization.apply(features)[:, None], labels, weights
+    head = Head.initial(standardization, (8,), N_CLASSES, initial_head_rng(0))
+    return head, standardization.apply_in_place(features)[:, None], labels, weights
 
 
 def schedule(**options):
@@ -45,8 +48,8 @@ def schedule(**options):
 
 
 def fit(problem, schedule=schedule(), settings=settings(), **options):  # noqa: B008 (immutable)
-    head, *data = problem
-    return train_head(head, settings, *data, schedule, **options)
+    head, features, labels, weights = problem
+    return train_head(head, settings, features, Phase(labels, weights, schedule, **options))
 
 
 @pytest.mark.parametrize("name", ["adam", "sgd", "adamw", "rmsprop"])
@@ -114,7 +117,7 @@ def test_going_on_equals_not_having_stopped(problem):
     constant = {"decay": False}
     whole, _ = fit(problem, schedule(n_epochs=4, **constant))
     half, _ = fit(problem, schedule(n_epochs=2, **constant))
-    rest, _ = train_head(half, settings(), *data, schedule(first_epoch=2, n_epochs=2, **constant))
+    rest, _ = fit((half, *data), schedule(first_epoch=2, n_epochs=2, **constant))
     assert rest.n_epochs == 4
     for a, b in zip(whole.weights, rest.weights, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -131,7 +134,7 @@ class CountBatches(keras.callbacks.Callback):
 
 def test_callbacks_that_listen_to_batches_hear_them_and_change_nothing(problem):
     counter = CountBatches()
-    heard, _ = fit(problem, callbacks=[counter])
+    heard, _ = fit(problem, callbacks=(counter,))
     assert counter.n_batches == 3 * 6
     for a, b in zip(heard.weights, fit(problem)[0].weights, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -146,13 +149,13 @@ def test_best_weights_are_those_of_the_epoch_with_the_least_validation_loss(prob
     )  # it can only get worse
     best = BestWeights(patience=2)
     plan_of = schedule(n_epochs=20, learning_rate=0.05)
-    trained, history = fit(problem, plan_of, validation_data=held_out, best=best)
+    trained, history = fit(problem, plan_of, validation=held_out, best=best)
     losses = history["val_loss"]
     assert len(losses) == np.argmin(losses) + 1 + 2
     logits = trained.logits(
         held_out[0] * trained.standardization.scale + trained.standardization.mean
     )
-    loss = -np.log(softmax(logits)[np.arange(30), held_out[1]]).mean()
+    loss = -np.log(softmax(logits, axis=1)[np.arange(30), held_out[1]]).mean()
     assert loss == pytest.approx(min(losses), rel=1e-4)
 
 
@@ -161,6 +164,6 @@ def test_fitted_head_estimator_predicts_as_the_head_does(problem):
     features = np.random.default_rng(1).normal(size=(7, N_FEATURES)).astype(np.float32)
     estimator = fitted_head_estimator(head, 0.3)
     np.testing.assert_allclose(
-        estimator.predict_proba(features), softmax(head.logits(features)), atol=1e-6
+        estimator.predict_proba(features), softmax(head.logits(features), axis=1), atol=1e-6
     )
     np.testing.assert_array_equal(estimator.classes_, range(N_CLASSES))

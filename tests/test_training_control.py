@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 
-from skcifar._keras import head_training as _training
+from skcifar._keras import head_training
 
 
 @pytest.fixture
@@ -25,15 +25,13 @@ def noise(images):
 @pytest.fixture
 def trained(monkeypatch):
     """Return a list that grows by (labels, labels held out) at each training of a head."""
-    calls, train_head = [], _training.train_head
+    calls, train_head = [], head_training.train_head
 
-    def spying(head, settings, features, labels, *args, validation_data=None, **options):
-        calls.append((labels, None if validation_data is None else validation_data[1]))
-        return train_head(
-            head, settings, features, labels, *args, validation_data=validation_data, **options
-        )
+    def spying(head, settings, features, phase, **options):
+        calls.append((phase.labels, phase.validation and phase.validation[1]))
+        return train_head(head, settings, features, phase, **options)
 
-    monkeypatch.setattr(_training, "train_head", spying)
+    monkeypatch.setattr(head_training, "train_head", spying)
     return calls
 
 
@@ -258,7 +256,7 @@ def test_callbacks_keep_no_model_alive(make_classifier, images):
 
     settings = {"hidden_units": (9,), "fine_tune_epochs": 1, "fine_tune_blocks": 0}
     classifier = make_classifier(**settings, callbacks=[Watcher()]).fit(*images)
-    _training._idle_models.clear()
+    head_training._idle_models.clear()
     gc.collect()
     assert [model() for model in seen] == [None, None]
     assert classifier.callbacks_[0].model is None

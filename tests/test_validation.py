@@ -8,20 +8,18 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.class_weight import compute_sample_weight
 
+from skcifar._training.rows import split_hold_out
+from skcifar._validation.images import ImageInputMixin, naming
 from skcifar._validation.labels import (
-    ImageInputMixin,
     check_all_classes,
     check_class_weight,
     check_labels,
     check_weights,
     encode_labels,
     has_validation_data,
-    naming,
-    resolve_pixel_range,
-    split_hold_out,
-    unchanged_on_error,
-    warn_outside_range,
 )
+from skcifar._validation.pixel_range import resolve_pixel_range, warn_outside_range
+from skcifar._validation.rollback import unchanged_on_error
 
 
 class Viewer(ImageInputMixin, BaseEstimator):

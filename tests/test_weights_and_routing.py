@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_class_weight
 
 from skcifar import ImageNormalizer
-from skcifar._keras import head_training as _training
+from skcifar._keras import head_training
 
 
 @pytest.fixture
@@ -25,13 +25,13 @@ def one_batch(make_classifier):
 @pytest.fixture
 def trained_rows(monkeypatch):
     """Return a list that grows by (labels, weights) at each training of a head."""
-    calls, train_head = [], _training.train_head
+    calls, train_head = [], head_training.train_head
 
-    def spying(head, settings, features, labels, weights, *args, **options):
-        calls.append((labels, weights))
-        return train_head(head, settings, features, labels, weights, *args, **options)
+    def spying(head, settings, features, phase, **options):
+        calls.append((phase.labels, phase.weights))
+        return train_head(head, settings, features, phase, **options)
 
-    monkeypatch.setattr(_training, "train_head", spying)
+    monkeypatch.setattr(head_training, "train_head", spying)
     return calls
 
 

@@ -1,9 +1,24 @@
-"""Builds an ONNX graph with the functions that `ChannelsFirstLayers` calls on OpenVINO."""
+"""Writes an ONNX model, with the functions that `ChannelsFirstLayers` calls on OpenVINO."""
 
 import numpy as np
 
+from .._system.atomic_file import replaced_file
+from .._system.libraries import require
+from .graph import model_name, probabilities
+
 # Read by ONNX Runtime 1.14 and later.
 _OPSET, _IR_VERSION = 18, 8
+
+
+def write(classifier, normalizers, path):
+    """Write an ONNX model to `path`, without a converter."""
+    require("onnx", "onnx")
+    ops = OnnxOperations()
+    outputs = probabilities(ops, "images", classifier, normalizers)
+    name = model_name(classifier)
+    model = ops.model(name, outputs, classifier.image_shape_, (classifier.n_classes_,))
+    with replaced_file(path) as file:
+        file.write(model.SerializeToString())
 
 
 class OnnxOperations:
@@ -63,12 +78,12 @@ class OnnxOperations:
         merged = kernel.reshape(-1, *kernel.shape[2:])
         return self.convolution(x, merged, *args, groups=len(kernel), **options)
 
-    def model(self, outputs, input_shape, output_shape):
+    def model(self, name, outputs, input_shape, output_shape):
         """Return the ``onnx.ModelProto`` that computes `outputs` from the input "images"."""
         self._nodes.append(self._helper.make_node("Identity", [outputs], ["probabilities"]))
         graph = self._helper.make_graph(
             self._nodes,
-            "mobilenetv2_classifier",
+            name,
             [self._value("images", input_shape)],
             [self._value("probabilities", output_shape)],
             self._initializers,

@@ -6,7 +6,6 @@ missing, what cannot be written is left out, with one warning.
 """
 
 import functools
-import hashlib
 import math
 import os
 import sqlite3
@@ -20,40 +19,17 @@ from pathlib import Path
 
 import numpy as np
 
+from .._model.frozen import FORMAT_VERSION
+
 MEMORY_LIMIT_VARIABLE = "SKCIFAR_MEMORY_CACHE_BYTES"
 DISK_LIMIT_VARIABLE = "SKCIFAR_DISK_CACHE_BYTES"
 _DEFAULT_LIMITS = {MEMORY_LIMIT_VARIABLE: 2**30, DISK_LIMIT_VARIABLE: 10 * 2**30}
-
-_DIGEST_BYTES = 16
-# A new number whenever a row means something else: a store of another version is never read.
-FORMAT_VERSION = 1
 _FILE_PREFIX = "skcifar-features-v"
 _DATABASE_NAME = f"{_FILE_PREFIX}{FORMAT_VERSION}.sqlite3"
 _LOCK_TIMEOUT = 60.0  # seconds that a writer waits for another one
 _ROWS_PER_QUERY = 500  # SQLite takes at least 999 variables a statement
 _PAGE_SIZE = 16384  # bytes: three rows of 1280 features fit; see benchmarks/feature_stores.py
 _USE_RESOLUTION = 3600  # seconds: a row used again sooner is not marked again
-
-
-def image_digests(images):
-    """Return one digest an image, of its dtype, shape and bytes.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, ...)
-
-    Returns
-    -------
-    list of bytes
-    """
-    prefix = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-    prefix.update(f"{images.dtype.str}{images.shape[1:]}".encode())
-    digests = []
-    for image in images:
-        digest = prefix.copy()
-        digest.update(np.ascontiguousarray(image))
-        digests.append(digest.digest())
-    return digests
 
 
 def clear_feature_cache(path=None):
@@ -122,7 +98,7 @@ class MemoryStore:
     def limit(self):
         return _limit(MEMORY_LIMIT_VARIABLE)
 
-    def begin_call(self):
+    def may_warn_again(self):
         """Do nothing: there is nothing here that can fail."""
 
     def read(self, fingerprint, digests, out):
@@ -176,7 +152,7 @@ class DiskStore:
     def limit(self):
         return _limit(DISK_LIMIT_VARIABLE)
 
-    def begin_call(self):
+    def may_warn_again(self):
         """Let the store tell once more that it fails."""
         self._warned = False
 

@@ -4,10 +4,48 @@ Imports TensorFlow and Keras at the top: import this module inside functions.
 """
 
 from collections import defaultdict
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
+from sklearn.utils import gen_batches
+
+from .callbacks import BestWeights
+from .faster_parts import FusedAdam
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What one phase of a fit trains on, how long, and who listens.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+        Indices of classes.
+    weights : ndarray of shape (n,)
+    schedule : Schedule
+    validation : (inputs, labels, weights), default=None
+        Inputs of shape (n, ...), without views.
+    best : BestWeights, default=None
+        Whose weights are taken in the end.
+    callbacks : tuple of keras.callbacks.Callback, default=()
+    checkpoint : PhaseCheckpoint, default=None
+        Where the state is left after each epoch, and taken from at the start.
+    """
+
+    labels: np.ndarray
+    weights: np.ndarray
+    schedule: object
+    validation: tuple | None = None
+    best: BestWeights | None = None
+    callbacks: tuple = ()
+    checkpoint: object = None
+
+    @property
+    def listeners(self):
+        """All that hears of the epochs."""
+        return [*self.callbacks] if self.best is None else [*self.callbacks, self.best]
 
 
 class PlannedModel(keras.Model):
@@ -52,46 +90,29 @@ class PlannedModel(keras.Model):
             inputs = self.units(inputs, training=training and self._batch_statistics)
         return self.head(inputs, training=training)
 
-    def fit(
-        self,
-        x,
-        y,
-        *,
-        row_weights,
-        schedule,
-        inputs_by_epoch=None,
-        validation_data=None,
-        epochs=1,
-        initial_epoch=0,
-        callbacks=(),
-        checkpoint=None,
-        **_,
-    ):
-        """Train for the epochs `initial_epoch` to ``epochs - 1`` and return the history.
+    def fit(self, x, y, *, phase, inputs_by_epoch=None, **_):
+        """Train for the epochs of a `Phase` and return the history.
 
         Parameters
         ----------
         x : ndarray of shape (n, n_views, ...)
             The views of each input.
         y : ndarray of shape (n,)
-            Indices of classes.
-        row_weights : ndarray of shape (n,)
-        schedule : Schedule
+            The labels of the phase, as scikeras hands them on.
+        phase : Phase
         inputs_by_epoch : callable, default=None
             Instead of `x`: from the number of an epoch to its inputs, without views. Those of a
             head alone are an array; others are indexed with numbers of rows.
-        validation_data : (x, y, weights), default=None
-            `x` of shape (n, ...), without views.
-        epochs, initial_epoch : int
-        callbacks : list of keras.callbacks.Callback
-        checkpoint : PhaseCheckpoint, default=None
-            Where the state is left after each epoch, and taken from at the start.
         **_
-            Keras' other options, which scikeras passes on; the schedule decides these.
+            Keras' other options, which scikeras passes on; the phase decides these.
         """
-        steps = schedule.n_batches(len(row_weights))
+        schedule = phase.schedule
         callbacks = keras.callbacks.CallbackList(
-            callbacks, model=self, verbose=0, epochs=epochs, steps=steps
+            phase.listeners,
+            model=self,
+            verbose=0,
+            epochs=schedule.end,
+            steps=schedule.n_batches(len(phase.weights)),
         )
         self.stop_training = False
         labels = np.repeat(np.ravel(y).astype(np.int32), schedule.n_views)
@@ -102,28 +123,33 @@ class PlannedModel(keras.Model):
             run_epoch, labels = self._run_compiled, tf.constant(labels)
             x = tf.constant(x) if inputs_by_epoch is None else None
         callbacks.on_train_begin()
+        history = self._restored(phase.checkpoint)
+        for epoch in range(schedule.first_epoch + len(history["loss"]), schedule.end):
+            if self.stop_training:
+                break
+            callbacks.on_epoch_begin(epoch)
+            inputs = x if inputs_by_epoch is None else inputs_by_epoch(epoch)
+            logs = run_epoch(inputs, labels, schedule.plan(epoch, phase.weights), callbacks)
+            if phase.validation is not None:
+                logs |= self._validate(*phase.validation)
+            for name, value in logs.items():
+                history[name].append(value)
+            callbacks.on_epoch_end(epoch, logs)
+            if phase.checkpoint is not None:
+                phase.checkpoint.save(self, history)
+        callbacks.on_train_end()
+        for callback in callbacks.callbacks:
+            callback.set_model(None)  # a user keeps the callback, and others use the model
+        return _History(dict(history))
+
+    def _restored(self, checkpoint):
+        """Go back to where an interrupted fit was; return the history so far."""
         history = defaultdict(list)
         if checkpoint is not None:
             self.optimizer.build(self.trainable_variables)
             restored, self.stop_training = checkpoint.restore(self)
             history.update(restored)
-        for epoch in range(initial_epoch + len(history["loss"]), epochs):
-            if self.stop_training:
-                break
-            callbacks.on_epoch_begin(epoch)
-            inputs = x if inputs_by_epoch is None else inputs_by_epoch(epoch)
-            logs = run_epoch(inputs, labels, schedule.plan(epoch, row_weights), callbacks)
-            if validation_data is not None:
-                logs |= self._validate(*validation_data)
-            for name, value in logs.items():
-                history[name].append(value)
-            callbacks.on_epoch_end(epoch, logs)
-            if checkpoint is not None:
-                checkpoint.save(self, history)
-        callbacks.on_train_end()
-        for callback in callbacks.callbacks:
-            callback.set_model(None)  # a user keeps the callback, and others use the model
-        return _History(dict(history))
+        return history
 
     def _run_compiled(self, x, labels, plan, callbacks):
         self._seed_dropout(plan.dropout_seed)
@@ -187,8 +213,7 @@ class PlannedModel(keras.Model):
 
     def _validate(self, x, y, weights):
         totals = np.zeros(2)
-        for start in range(0, len(y), self._evaluation_batch):
-            part = slice(start, start + self._evaluation_batch)
+        for part in gen_batches(len(y), self._evaluation_batch):
             labels = tf.constant(y[part], tf.int32)
             part_weights = tf.constant(weights[part], tf.float32)
             logits = self._compiled_logits(tf.constant(x[part].astype(np.float32)))
@@ -239,45 +264,6 @@ def _listens_to_batches(callbacks):
         for callback in callbacks.callbacks
         for hook in _BATCH_HOOKS
     )
-
-
-class FastDropout(keras.layers.Dropout):
-    """Keras' dropout from 16 random bits a number instead of 32, which take half the time.
-
-    Numbers are dropped with probability `rate` to within ``2**-17``.
-    """
-
-    def call(self, inputs, training=False):
-        if not training or self.rate == 0:
-            return inputs
-        n_numbers = tf.size(inputs)
-        words = tf.random.stateless_uniform(
-            [(n_numbers + 1) // 2], self.seed_generator.next(), None, None, tf.int32
-        )
-        halves = tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:n_numbers]
-        is_kept = tf.cast(halves, tf.int32) >= round(self.rate * 2**16)
-        factors = tf.cast(is_kept, inputs.dtype) / (1 - self.rate)
-        return inputs * tf.reshape(factors, tf.shape(inputs))
-
-
-class FusedAdam(keras.optimizers.Adam):
-    """Keras' Adam with each update as one operation: same numbers, a third less time."""
-
-    def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
-        step = tf.cast(self.iterations + 1, variable.dtype)
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=self._momentums[index].value.handle,
-            v=self._velocities[index].value.handle,
-            beta1_power=self.beta_1**step,
-            beta2_power=self.beta_2**step,
-            lr=tf.cast(learning_rate, variable.dtype),
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
-            grad=gradient,
-        )
 
 
 def make_optimizer(name, weight_decay):

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from .mobilenet_v2 import BATCH_NORM_EPSILON
-
 
 class ChannelsFirstLayers:
     """The operations of the network, as `KerasLayers` has them.
@@ -28,9 +26,9 @@ class ChannelsFirstLayers:
         kernel = next(self._weights).transpose(2, 3, 0, 1)[:, :, None]
         return self._convolve(self._ops.group_convolution, x, kernel, strides)
 
-    def batch_norm(self, x, name):
+    def batch_norm(self, x, epsilon, name):
         gamma, beta, mean, variance = (next(self._weights) for _ in range(4))
-        scale = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
+        scale = gamma / np.sqrt(variance + epsilon)
         x = self._ops.multiply(x, self._constant(scale.reshape(1, -1, 1, 1)))
         return self._ops.add(x, self._constant((beta - mean * scale).reshape(1, -1, 1, 1)))
 

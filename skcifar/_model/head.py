@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
-
-from .._training.schedule import INITIAL_HEAD_STREAM
+from sklearn.utils import gen_batches
 
 _ROWS_PER_PASS = 4096  # rows converted to float64 at a time
 # Of the deviation that rows of equal weight would have: else a column that varies in rows of
@@ -36,8 +36,8 @@ class Standardization:
         scale = np.where(constant | (variance == 0), 1.0, np.sqrt(variance))
         return cls(mean.astype(np.float32), scale.astype(np.float32))
 
-    def apply(self, features):
-        """Standardise `features` in place."""
+    def apply_in_place(self, features):
+        """Standardise `features`, and return them."""
         features -= self.mean
         features /= self.scale
         return features
@@ -46,8 +46,7 @@ class Standardization:
 def _weighted_sum(features, weights, function):
     """Return the sum over rows of `weights` of shape (..., n) times `function` of each row."""
     total = 0.0
-    for start in range(0, len(features), _ROWS_PER_PASS):
-        part = slice(start, start + _ROWS_PER_PASS)
+    for part in gen_batches(len(features), _ROWS_PER_PASS):
         total = total + weights[..., part] @ function(features[part].astype(np.float64))
     return total
 
@@ -73,9 +72,8 @@ class Head:
     n_epochs: int = 0
 
     @classmethod
-    def initial(cls, standardization, hidden_units, n_classes, seed):
-        """Return an untrained head: Glorot-uniform kernels and zero biases."""
-        rng = np.random.default_rng([seed, INITIAL_HEAD_STREAM])
+    def initial(cls, standardization, hidden_units, n_classes, rng):
+        """Return an untrained head: Glorot-uniform kernels, drawn from `rng`, and zero biases."""
         widths = [len(standardization.mean), *hidden_units, n_classes]
         weights = []
         for n_in, n_out in pairwise(widths):
@@ -103,7 +101,7 @@ class Head:
     def logits(self, features):
         """Return the scores of raw `features` (n, d) as an array (n, n_classes)."""
         # Not by the folded weights: where features hardly vary, these are large and cancel.
-        features = self.standardization.apply(features.copy())
+        features = self.standardization.apply_in_place(features.copy())
         *hidden, kernel, bias = self.weights
         for hidden_kernel, hidden_bias in zip(hidden[::2], hidden[1::2], strict=True):
             features = np.maximum(features @ hidden_kernel + hidden_bias, 0)
@@ -114,7 +112,13 @@ class Head:
         return replace(self, weights=weights, optimizer_state=optimizer_state, n_epochs=n_epochs)
 
 
-def softmax(logits):
-    """Return the probabilities of `logits` (n, n_classes), float32."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
+class HeadSettings(NamedTuple):
+    """All that decides the compiled head: fits with equal settings share it."""
+
+    n_features: int
+    hidden_units: tuple
+    n_classes: int
+    dropout: float
+    optimizer: str
+    label_smoothing: float
+    weight_decay: float

@@ -1,6 +1,6 @@
 """Turns values into what JSON and plain arrays can hold, and back.
 
-Only the types of one table are known, so that nothing in a file can name code to run. None,
+Only the types of one list are known, so that nothing in a file can name code to run. None,
 bools, ints, finite floats, strings and lists stand for themselves; any other value is an object
 of one pair: its kind, and the list of parts it is made of.
 """
@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._extraction.engines import FrozenNetwork
+from .._model.frozen import FrozenNetwork
 from .._model.head import Head, Standardization
-from .._model.mobilenet_v2 import MobileNetV2
 
 _ARRAY = "array"
 
@@ -52,7 +51,7 @@ def _object_array(parts):
     return array.reshape(shape)
 
 
-_KINDS = (
+_KINDS = [
     _Kind("float", float, lambda value: [repr(value)], lambda parts: float(*parts)),
     _Kind("tuple", tuple, list, tuple),
     _Kind("dict", dict, lambda value: [list(item) for item in value.items()], dict),
@@ -70,9 +69,14 @@ _KINDS = (
         lambda value: list(value.get_state(legacy=True)),
         _random_state,
     ),
-    *map(_dataclass_kind, (MobileNetV2, FrozenNetwork, Standardization, Head)),
-)
-_KINDS_BY_NAME = {kind.name: kind for kind in _KINDS}
+    *map(_dataclass_kind, (FrozenNetwork, Standardization, Head)),
+]
+
+
+def register_dataclass(cls):
+    """Let values hold instances of `cls`, a dataclass."""
+    if not any(kind.type is cls for kind in _KINDS):
+        _KINDS.append(_dataclass_kind(cls))
 
 
 def encode(value, members):
@@ -135,4 +139,5 @@ def decode(value, read_array):
     ((name, parts),) = value.items()
     if name == _ARRAY:
         return read_array(parts)
-    return _KINDS_BY_NAME[name].from_parts(decode(parts, read_array))
+    kinds = {kind.name: kind for kind in _KINDS}
+    return kinds[name].from_parts(decode(parts, read_array))

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib.util
 import os
 import sys
 import tempfile
@@ -94,3 +95,11 @@ def _native_errors_held_back():
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+def require(module, format):
+    if importlib.util.find_spec(module) is None:
+        raise ImportError(
+            f'format="{format}" needs {module}, which is not installed. '
+            f'Run `pip install "skcifar[{format}]"`.'
+        )

@@ -9,7 +9,9 @@ import copy
 from dataclasses import replace
 
 import numpy as np
+from sklearn.utils import gen_batches
 
+from .._extraction.shifting import furthest_shift, shifted
 from .._validation.parameters import option, satisfying
 from .schedule import AUGMENTATION_STREAM
 
@@ -62,7 +64,8 @@ def images_by_epoch(images, augmentation, seed):
 
     def of_epoch(epoch):
         rng = np.random.default_rng([seed, AUGMENTATION_STREAM, epoch])
-        furthest = np.array(images.shape[1:3]) // 8 * (augmentation == "flip_translate")
+        shifts_too = augmentation == "flip_translate"
+        furthest = furthest_shift(images.shape[1:3]).astype(int) * shifts_too
         shifts = rng.integers(-furthest, furthest, size=(len(images), 2), endpoint=True)
         return ShiftedImages(images, rng.random(len(images)) < 0.5, shifts)
 
@@ -94,12 +97,7 @@ class ShiftedImages:
         self._images, self._mirrored, self._shifts = images, mirrored, shifts
 
     def __getitem__(self, numbers):
-        height, width = self._images.shape[1:3]
-        shifts = self._shifts[numbers]
-        rows = np.clip(np.arange(height) + shifts[:, :1], 0, height - 1)
-        columns = np.clip(np.arange(width) + shifts[:, 1:], 0, width - 1)
-        columns = np.where(self._mirrored[numbers][:, None], columns[:, ::-1], columns)
-        return self._images[numbers[:, None, None], rows[:, :, None], columns[:, None, :]]
+        return shifted(self._images[numbers], self._shifts[numbers], self._mirrored[numbers])
 
 
 class LayerImages:
@@ -131,13 +129,13 @@ class LayerImages:
     def __getitem__(self, numbers):
         images = self._images[numbers]
         changed = np.empty(images.shape, np.float32)
-        for start in range(0, len(images), _BATCH_SIZE):
-            batch = images[start : start + _BATCH_SIZE].astype(np.float32)
+        for part in gen_batches(len(images), _BATCH_SIZE) if len(images) else ():
+            batch = images[part].astype(np.float32)
             outputs = np.asarray(self._layer(batch, training=True))
             if outputs.shape != batch.shape:
                 raise ValueError(
                     "The layer given as augmentation must keep the shape of the images. It made "
                     f"{outputs.shape[1:]} of {batch.shape[1:]}."
                 )
-            changed[start : start + _BATCH_SIZE] = outputs
+            changed[part] = outputs
         return changed

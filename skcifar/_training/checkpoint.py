@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .._extraction.feature_cache import image_digests
+from .._extraction.digests import image_digests
 from .._system.atomic_file import replaced_file
 
 _ENTRY_PREFIX = "skcifar-fit-v1-"

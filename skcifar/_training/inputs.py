@@ -3,12 +3,15 @@
 Views are computed once and kept; what a Keras layer draws is computed anew in every epoch.
 """
 
+import math
+import tempfile
 from dataclasses import replace
 from functools import partial
 
+import ml_dtypes
 import numpy as np
 
-from .._model.mobilenet_v2 import STEM
+from .._model.network import STEM
 from .augmentation import images_by_epoch, is_drawn_anew, same_every_epoch, stored_views
 
 
@@ -53,28 +56,22 @@ class TrainingInputs:
         Of shape (n * n_views, height, width, channels), or images that are changed as they are
         read if that unit is the first.
         """
-        from .._keras.fine_tuning import lower_network, store_maps
-
         if first_unfrozen == STEM:
             return images_by_epoch(images, self._augmentation, self._seed)
-        lower = lower_network(frozen, first_unfrozen)
+        lower = frozen.below(first_unfrozen)
         if is_drawn_anew(self._augmentation):
-            return self._drawn(lower, images, store_maps)
+            return self._drawn(lower, images, _store_maps)
         return same_every_epoch(self._maps(stored_views(lower, self._augmentation), images))
 
     def held_out_maps(self, frozen, first_unfrozen, images):
         """Return what enters the unit `first_unfrozen` of images as they are."""
-        from .._keras.fine_tuning import lower_network
-
         if first_unfrozen == STEM:
             return images
-        return self._maps([lower_network(frozen, first_unfrozen)], images)
+        return self._maps([frozen.below(first_unfrozen)], images)
 
     def _maps(self, views, images):
-        from .._keras.fine_tuning import store_maps
-
         shape = views[0].feature_shape
-        maps = self._run(views, images, store_maps((len(images), len(views), *shape)))
+        maps = self._run(views, images, _store_maps((len(images), len(views), *shape)))
         return maps.reshape(-1, *shape)
 
     def _run(self, views, images, out):
@@ -97,3 +94,18 @@ class TrainingInputs:
             return outputs
 
         return of_epoch
+
+
+# Half precision: at 96 px the input of block 13 is 7 kB a view then. Not float16: the maps of a
+# random network are of the order of 1e-12.
+_STORED_DTYPE = np.dtype(ml_dtypes.bfloat16)
+# Bytes of stored maps that are kept in memory; more goes to a temporary file.
+_MEMORY_BOUND = 4 * 2**30
+
+
+def _store_maps(shape):
+    """Return an empty array for the maps of the lower network, in memory or in a file."""
+    if math.prod(shape) * _STORED_DTYPE.itemsize <= _MEMORY_BOUND:
+        return np.empty(shape, _STORED_DTYPE)
+    with tempfile.TemporaryFile(prefix="skcifar-maps-") as file:  # lives as long as the map
+        return np.memmap(file, _STORED_DTYPE, shape=shape)

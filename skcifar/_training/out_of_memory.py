@@ -1,23 +1,6 @@
 """Keeps memory low, and says what to turn down where it runs out."""
 
 import contextlib
-import mmap
-
-import numpy as np
-
-
-def release_mapped_pages(array):
-    """Give back the memory of what was read of the file that `array` is mapped to, if it is.
-
-    The pages stay in the system's cache; but as long as they are mapped they count as memory of
-    this process, and a file of a million images would look like 3 GB.
-    """
-    while isinstance(getattr(array, "base", None), np.ndarray):
-        array = array.base
-    # A copy-on-write map (mode "c") may hold changes that are nowhere else.
-    is_shared = isinstance(array, np.memmap) and array.mode in ("r", "r+")
-    if is_shared and hasattr(mmap, "MADV_DONTNEED"):
-        array.base.madvise(mmap.MADV_DONTNEED)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 _N_SEEDS = 2**31 - 1
 
 # Streams of random numbers that derive from one seed.
-INITIAL_HEAD_STREAM, _ORDER, _DROPOUT, AUGMENTATION_STREAM = range(4)
+_INITIAL_HEAD, _ORDER, _DROPOUT, AUGMENTATION_STREAM = range(4)
 
 
 def draw_seed(random_state):
@@ -28,6 +28,11 @@ def draw_seed(random_state):
     if random_state is None:
         return int(np.random.default_rng().integers(_N_SEEDS))
     return int(check_random_state(random_state).randint(_N_SEEDS))
+
+
+def initial_head_rng(seed):
+    """Return what the initial weights of the head of a fit are drawn from."""
+    return np.random.default_rng([seed, _INITIAL_HEAD])
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,11 @@ class Schedule:
     decay: bool = True
     rectified: bool = False
     n_views: int = 1
+
+    @property
+    def end(self):
+        """Number of the first epoch that is not planned."""
+        return self.first_epoch + self.n_epochs
 
     def n_batches(self, n_rows):
         """Return how many batches an epoch over `n_rows` rows has."""

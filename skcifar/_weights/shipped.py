@@ -10,6 +10,7 @@ from importlib.resources import files
 import numpy as np
 
 CIFAR10_ALPHA = 0.5
+CIFAR10_SIZE = 32
 _FILE_NAME = f"cifar10_alpha{CIFAR10_ALPHA}.npz"
 
 

@@ -10,7 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
-from .._validation.labels import resolve_pixel_range
+from .._validation.pixel_range import resolve_pixel_range
 
 _MAX_NAME_LENGTH = 20
 _CHUNK_SIZE = 256

@@ -1,0 +1,319 @@
+"""BaseImageClassifier: fit, partial_fit and predict over any network."""
+
+import functools
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ._backbone import ENGINE_CONSTRAINTS, BackboneMixin, backbone_constraints
+from ._dask import block_by_block
+from ._sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from ._system.libraries import import_keras
+from ._system.progress import progress_bar
+from ._training.fit import Fit
+from ._training.out_of_memory import advice_when_out_of_memory
+from ._training.parameters import RUN_CONSTRAINTS, training_constraints
+from ._training.rows import Rows
+from ._validation.images import naming
+from ._validation.labels import (
+    check_all_classes,
+    check_labels,
+    check_weights,
+    encode_labels,
+    has_validation_data,
+)
+from ._validation.parameters import check_parameters
+from ._validation.pixel_range import warn_outside_range
+from ._validation.rollback import unchanged_on_error
+
+
+def _one_number_a_class(self, X):
+    return (self.n_classes_,), np.float32
+
+
+def _one_score_a_class(self, X):
+    return (() if self.n_classes_ == 2 else (self.n_classes_,)), np.float32
+
+
+def _one_class(self, X):
+    return (), self.classes_.dtype
+
+
+@functools.cache
+def _constraints(network_type):
+    """Return those of all parameters, in the order of the constructor."""
+    return {
+        **backbone_constraints(network_type),
+        **training_constraints(network_type),
+        **ENGINE_CONSTRAINTS,
+        **RUN_CONSTRAINTS,
+    }
+
+
+class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, BaseEstimator):
+    """A head of dense layers on the features of a network.
+
+    A classifier names the type of its network in `_network_type`, and has the parameters that
+    `MobileNetV2Classifier` documents.
+    """
+
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Train the head on the features of `X`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+            Images with 1 or 3 channels, or 2-D rows of their pixels.
+        y : array-like of shape (n_samples,)
+            Labels: ints, strings or bools.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the images; those of weight 0 are left out.
+        X_val, y_val : array-like, default=None
+            Validation images and labels, instead of a part of `X`.
+        sample_weight_val : array-like of shape (n_validation_samples,), default=None
+
+        Returns
+        -------
+        self : BaseImageClassifier
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is not what is described here. The estimator is then as it
+            was before the call.
+        OSError
+            If the weights of the network are not there and cannot be downloaded.
+        MemoryError
+            If memory runs out. It says what to turn down.
+        """
+        with self._one_call(X, y, sample_weight) as reports:
+            goes_on = self.warm_start and self.__sklearn_is_fitted__()
+            classes, training = self._validate_training(X, y, sample_weight, goes_on=goes_on)
+            validation = self._validate_validation(classes, X_val, y_val, sample_weight_val)
+            fit = Fit(self, classes, training, goes_on=goes_on, **reports)
+            fit.watch(validation)
+            fit.train_head()
+            fit.fine_tune()
+            vars(self).update(fit.end())
+        return self
+
+    @with_callbacks
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train the head for one pass over `X`, at constant `learning_rate`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+        y : array-like of shape (n_samples,)
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever occur; needed at the first call only.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : BaseImageClassifier
+        """
+        with self._one_call(X, y, sample_weight, passes=1) as reports:
+            goes_on = self.__sklearn_is_fitted__()
+            classes = self._known_classes(classes)
+            training = self._validate_batch(classes, X, y, sample_weight, reset=not goes_on)
+            fit = Fit(self, classes, training, goes_on=goes_on, **reports)
+            fit.pass_once()
+            vars(self).update(fit.end())
+        return self
+
+    @block_by_block(_one_number_a_class)
+    def predict_proba(self, X):
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+            Of a Dask array, blocks are computed when they are asked for, one after another.
+
+        Returns
+        -------
+        ndarray or Dask array of shape (n_samples, n_classes), float32
+        """
+        images = self._validate_new_images(X)
+        probabilities = softmax(self._logits(images, self._frozen), axis=1)
+        if self.test_time_augmentation:
+            mirrored = replace(self._frozen, mirrored=True)
+            mirrored = softmax(self._logits(images, mirrored), axis=1)
+            probabilities = (probabilities + mirrored) / 2
+        return probabilities
+
+    @block_by_block(_one_number_a_class)
+    def predict_log_proba(self, X):
+        """Return the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float32
+        """
+        with np.errstate(divide="ignore"):  # -inf is the answer for a probability of 0
+            return np.log(self.predict_proba(X))
+
+    @block_by_block(_one_score_a_class)
+    def decision_function(self, X):
+        """Return the score of each class: what the probabilities are the softmax of.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+            For two classes the score of the second less that of the first.
+        """
+        if self.test_time_augmentation:
+            scores = np.log(np.maximum(self.predict_proba(X), np.finfo(np.float32).tiny))
+        else:
+            scores = self._logits(self._validate_new_images(X), self._frozen)
+        return scores[:, 1] - scores[:, 0] if self.n_classes_ == 2 else scores
+
+    @block_by_block(_one_class)
+    def predict(self, X):
+        """Return the most probable class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+            Of a Dask array, blocks are computed when they are asked for, one after another.
+
+        Returns
+        -------
+        ndarray or Dask array of shape (n_samples,)
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    @property
+    def head_(self):
+        def build():
+            from ._keras.scikeras_head import fitted_head_estimator
+
+            return fitted_head_estimator(self._head, self.dropout)
+
+        return self._built("head_", build)
+
+    @property
+    def model_(self):
+        def build():
+            from ._keras.whole_model import build_model
+
+            return build_model(self._frozen, self._head, self.test_time_augmentation)
+
+        return self._built("model_", build)
+
+    @contextmanager
+    def _one_call(self, X, y, sample_weight, passes=None):
+        """Check what can be checked before any work; put all back if the block raises.
+
+        Yields the `task` and the `progress` that the fit reports to.
+        """
+        self._check_setup()
+        n_epochs = passes or self.epochs + self.fine_tune_epochs
+        task = FitTask(self, X, y, sample_weight, n_epochs=n_epochs)
+        with (
+            unchanged_on_error(self),
+            advice_when_out_of_memory(),
+            progress_bar(self.verbose) as progress,
+        ):
+            yield {"task": task, "progress": progress}
+
+    def _check_setup(self):
+        """Raise before any work if a parameter, a library or a processor is not as needed."""
+        check_parameters(self, _constraints(self._network_type))
+        import_keras()
+        self._extractor().may_warn_again()
+        from ._keras.callbacks import check_callbacks
+
+        check_callbacks(self.callbacks)
+
+    def _validate_training(self, X, y, sample_weight, *, goes_on):
+        """Return the classes and the rows of `fit`."""
+        if goes_on:
+            rows = self._validate_batch(self.classes_, X, y, sample_weight, reset=False)
+            return self.classes_, rows
+        images, y = self._validate_images(X, y, reset=True)
+        weights = check_weights(sample_weight, images)
+        classes, labels = check_labels(y)
+        return classes, Rows(images, labels, weights).without_zero_weights()
+
+    def _validate_batch(self, classes, X, y, sample_weight, *, reset, suffix=""):
+        images, y = self._validate_images(X, y, reset=reset)
+        labels = encode_labels(y, classes, name=f"y{suffix}")
+        weights = check_weights(sample_weight, images, name=f"sample_weight{suffix}")
+        return Rows(images, labels, weights).without_zero_weights()
+
+    def _validate_validation(self, classes, X_val, y_val, sample_weight_val):
+        if not has_validation_data(X_val, y_val, sample_weight_val):
+            return None
+        arguments = classes, X_val, y_val, sample_weight_val
+        with naming("X_val, y_val"):
+            return self._validate_batch(*arguments, reset=False, suffix="_val")
+
+    def _known_classes(self, classes):
+        """Return the classes that `partial_fit` was given, held against those known."""
+        if self.class_weight == "balanced":
+            raise ValueError(
+                'class_weight="balanced" needs all labels at once, which partial_fit does not see. '
+                "Pass a dict: {label: weight}."
+            )
+        known = self.classes_ if self.__sklearn_is_fitted__() else None
+        return check_all_classes(classes, known)
+
+    def _with_head(self, head, image_shape, classes, n_samples):
+        """Return this classifier, fitted with a head that was trained elsewhere."""
+        images = self._validate_images(np.zeros((1, *image_shape), np.uint8), reset=True)
+        rows = Rows(images, np.zeros(1, int), np.ones(1))
+        fit = Fit(self, classes, rows, goes_on=False, task=None, progress=None)
+        vars(self).update(fit.trained_elsewhere(head, n_samples))
+        return self
+
+    def _validate_new_images(self, X):
+        check_is_fitted(self)
+        images = self._validate_images(X, reset=False)
+        warn_outside_range(images, self.pixel_range_)
+        return images
+
+    def _logits(self, images, frozen):
+        logits = np.empty((len(images), self.n_classes_), np.float32)
+        for rows, features in self._extractor().iterate(frozen, images):
+            logits[rows] = self._head.logits(features)
+        return logits
+
+    def _built(self, name, build):
+        """Return a Keras object of the fitted state, built when it is first asked for."""
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(f"{type(self).__name__} has no {name} before it is fitted.")
+        if name not in self._models:
+            import_keras()
+            self._models[name] = build()
+        return self._models[name]
+
+    def __dir__(self):
+        # scikit-learn asks for the value of each name, here and where a notebook shows them: that
+        # would build Keras models that nobody needs, and import TensorFlow after `load`.
+        not_built = {"head_", "model_"} - set(vars(self).get("_models", ()))
+        return [name for name in {*object.__dir__(self)} - not_built if hasattr(self, name)]
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "_models" in state:
+            state["_models"] = {}
+        return state
+
+    def __sklearn_is_fitted__(self):
+        return getattr(self, "_head", None) is not None

@@ -1,0 +1,82 @@
+"""OpenVINO as an engine."""
+
+import functools
+import importlib.util
+from collections import deque
+
+import numpy as np
+
+from .._model.frozen import apply_frozen
+from .._model.graph_layers import ChannelsFirstLayers
+from .._system.libraries import import_openvino
+from .tensorflow_engine import has_gpu
+
+# Fastest of 8, 16, 32 and 64 on two cores at 96 px, in float32 and in bfloat16.
+BATCH_SIZE = 16
+
+
+def is_installed():
+    return importlib.util.find_spec("openvino") is not None
+
+
+def is_preferred():
+    """Whether it is the faster one: it runs on the processor, at three times the speed there."""
+    return not has_gpu()
+
+
+def has_bfloat16():
+    return "BF16" in _openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def compile_network(frozen, precision, threads):
+    """Compile for OpenVINO, straight from the table of the network.
+
+    Neither TensorFlow nor a converter is needed.
+    """
+    properties = {
+        "PERFORMANCE_HINT": "THROUGHPUT",
+        # Said outright: bfloat16 is OpenVINO's own default where the processor has it.
+        "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
+        "INFERENCE_NUM_THREADS": threads,
+    }
+    compiled = _openvino_core().compile_model(_openvino_model(frozen), "CPU", properties)
+    n_requests = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+
+    def run(batches, out):
+        # No callbacks, and so no AsyncInferQueue: OpenVINO's threads would ask for Python's lock
+        # after the last batch is there, and a process that ends then hangs or aborts.
+        idle = [compiled.create_infer_request() for _ in range(n_requests)]
+        running = deque()
+        for start, batch in batches:
+            request = idle.pop() if idle else _finished(running, out)
+            request.start_async({0: batch})
+            running.append((request, start))
+        while running:
+            _finished(running, out)
+
+    run.compiled = compiled
+    return run
+
+
+def _finished(running, out):
+    """Wait for the oldest of the `running` requests, keep what it computed, and return it."""
+    request, start = running.popleft()
+    request.wait()
+    rows = out[start : start + BATCH_SIZE]
+    rows[:] = request.get_output_tensor(0).data[: len(rows)]
+    return request
+
+
+@functools.cache
+def _openvino_core():
+    return import_openvino().Core()
+
+
+def _openvino_model(frozen):
+    openvino = import_openvino()
+    from openvino import opset13 as ops
+
+    shape = (BATCH_SIZE, *frozen.image_shape)
+    inputs = ops.parameter(shape, np.float32)
+    outputs = apply_frozen(ChannelsFirstLayers(ops, frozen.weights), inputs, frozen)
+    return openvino.Model([outputs], [inputs])

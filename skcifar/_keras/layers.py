@@ -1,0 +1,120 @@
+"""The operations of a network as Keras layers.
+
+Imports Keras inside functions: it serves other backends than TensorFlow too.
+"""
+
+import numpy as np
+
+from .._model.network import STEM
+
+# keras.applications has 0.999: its moving statistics lag thousands of steps behind weights
+# that move, and fine-tuned accuracy falls apart (0.61 after one epoch on CIFAR-10).
+_BATCH_NORM_MOMENTUM = 0.98
+
+
+class KerasLayers:
+    """The operations of the network as Keras layers, each initialised from its own seed.
+
+    Data format and precision are said outright, so that Keras' global settings
+    (``channels_first``, mixed precision) change nothing.
+    """
+
+    def __init__(self, seed=0, dtype="float32", batch_normalization=None):
+        import keras
+
+        self._keras = keras
+        self._batch_normalization = batch_normalization or keras.layers.BatchNormalization
+        self._rng = np.random.default_rng(seed)
+        self._options = {"dtype": dtype}
+        self._convolution_options = {
+            "padding": "same",
+            "use_bias": False,
+            "data_format": "channels_last",
+            **self._options,
+        }
+
+    def convolution(self, x, filters, kernel_size, strides, name):
+        options = {"kernel_initializer": self._initializer(), **self._convolution_options}
+        return self._keras.layers.Conv2D(filters, kernel_size, strides, name=name, **options)(x)
+
+    def depthwise(self, x, strides, name):
+        options = {"depthwise_initializer": self._initializer(), **self._convolution_options}
+        return self._keras.layers.DepthwiseConv2D(3, strides, name=name, **options)(x)
+
+    def batch_norm(self, x, epsilon, name):
+        options = {"momentum": _BATCH_NORM_MOMENTUM, "epsilon": epsilon}
+        return self._batch_normalization(name=name, **options, **self._options)(x)
+
+    def relu6(self, x, name):
+        return self._keras.layers.ReLU(6.0, name=name, **self._options)(x)
+
+    def add(self, a, b, name):
+        return self._keras.layers.Add(name=name, **self._options)([a, b])
+
+    def pool(self, x):
+        options = {"data_format": "channels_last", "dtype": "float32"}
+        return self._keras.layers.GlobalAveragePooling2D(name="features", **options)(x)
+
+    def to_channels_last(self, x):
+        return x
+
+    def preprocess(self, x, image_shape, arrays):
+        layers = self._keras.layers
+        # Zeros: an initialiser without a seed draws one from Python's global random state.
+        options = {"trainable": False, "kernel_initializer": "zeros", **self._options}
+        scale, offset, columns, rows = arrays
+        height, width, channels = image_shape
+        x = layers.Rescaling(scale, offset, **self._options)(x)
+        x = layers.Reshape((height, width * channels), **self._options)(x)
+        for equation, matrix, n_rows in (
+            ("bhk,kw->bhw", columns, height),
+            ("bhw,hr->brw", rows, rows.shape[1]),
+        ):
+            layer = layers.EinsumDense(equation, (n_rows, columns.shape[1]), **options)
+            x = layer(x)
+            layer.set_weights([matrix])
+        return layers.Reshape((rows.shape[1], -1, 3), **self._options)(x)
+
+    def _initializer(self):
+        return self._keras.initializers.GlorotUniform(seed=int(self._rng.integers(2**31)))
+
+
+def build_units(
+    network,
+    first=STEM,
+    last=None,
+    *,
+    pooled=False,
+    seed=0,
+    dtype="float32",
+    batch_normalization=None,
+):
+    """Return a `keras.Model` of the units `first` to `last`, both included.
+
+    Parameters
+    ----------
+    network : Network
+        What to build.
+    first, last : int
+        The run of units; by default the whole network.
+    pooled : bool, default=False
+        Whether to append global average pooling.
+    seed : int, default=0
+        Seed of the random initial weights.
+    dtype : str, default="float32"
+        Keras dtype policy of the layers.
+    batch_normalization : class, default=None
+        What to use for `keras.layers.BatchNormalization`.
+
+    Returns
+    -------
+    keras.Model
+        Feature maps (or, for ``first=0``, pixels in its range) to feature maps. Layers carry the
+        names of ``keras.applications.MobileNetV2``, so that its weight files fit.
+    """
+    import keras
+
+    layers = KerasLayers(seed, dtype, batch_normalization)
+    inputs = keras.Input(network.input_shape(first), dtype="float32")
+    x = network.apply(layers, inputs, first, network.last_unit if last is None else last)
+    return keras.Model(inputs, layers.pool(x) if pooled else x, name=network.name)

@@ -1,0 +1,276 @@
+"""One fit: its phases, and what was learned."""
+
+import copy
+import warnings
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from .._model.head import Head, HeadSettings, Standardization
+from .._model.network import STEM
+from .._validation.labels import check_class_weight
+from .augmentation import is_drawn_anew, stored_views
+from .checkpoint import open_checkpoint
+from .inputs import TrainingInputs
+from .rows import split_hold_out
+from .schedule import Schedule, draw_seed, initial_head_rng
+
+
+class Fit:
+    """One call of `fit` or `partial_fit`.
+
+    It reads the parameters of the classifier, and what that has learned so far if the fit goes on
+    from there; it never writes to it: `end` returns what was learned.
+
+    Parameters
+    ----------
+    classifier : BaseImageClassifier
+    classes : ndarray of shape (n_classes,)
+    training : Rows
+    goes_on : bool
+        Whether it goes on from what `classifier` has learned.
+    task : FitTask
+    progress : Progress
+    """
+
+    def __init__(self, classifier, classes, training, *, goes_on, task, progress):
+        self._parameters, self._classes, self._training = classifier, classes, training
+        self._task, self._progress = task, progress
+        if goes_on:
+            self._frozen, self._head = classifier._frozen, classifier._head
+            self._seed, self._history = classifier._seed, classifier.history_
+            self._n_samples_seen = classifier.n_samples_seen_
+            self._fine_tune_start = classifier.fine_tune_start_
+        else:
+            self._frozen, self._head = classifier._frozen_network(training.images), None
+            self._seed, self._history = draw_seed(classifier.random_state), {}
+            self._n_samples_seen, self._fine_tune_start = 0, None
+        self._extractor = classifier._extractor()
+        self._inputs = TrainingInputs(
+            self._extractor, classifier.augmentation, self._seed, progress
+        )
+        self._callbacks = copy.deepcopy(list(classifier.callbacks or ()))
+        self._validation = self._best = self._checkpoint = None
+
+    def watch(self, validation):
+        """Watch the loss on `validation`, or on a part of the training rows if it is None."""
+        from .._keras.callbacks import BestWeights
+
+        parameters = self._parameters
+        self._validation = validation
+        if validation is None and parameters.early_stopping:
+            labels = self._training.labels
+            parts = split_hold_out(labels, parameters.validation_fraction, self._seed)
+            self._training, self._validation = map(self._training.take, parts)
+        if parameters.early_stopping:
+            self._best = BestWeights(parameters.n_iter_no_change)
+
+    def train_head(self):
+        """Train the head on the features of the frozen network."""
+        self._weigh()
+        self._warn_of_repeated_work()
+        self._task.begin()
+        self._checkpoint = self._open_checkpoint()
+        self._fine_tune_start = None
+        self._train_head(self._schedule(self._parameters.learning_rate, self._parameters.epochs))
+
+    def pass_once(self):
+        """Train the head for one pass over the rows, at constant learning rate."""
+        self._weigh()
+        self._task.begin()
+        self._train_head(self._schedule(self._parameters.learning_rate, 1, decay=False))
+
+    def fine_tune(self):
+        """Unfreeze the top of the network and train it with the head, if that is wanted."""
+        if not self._parameters.fine_tune_epochs:
+            return
+        from .._keras import callbacks, fine_tuning
+
+        self._fine_tune_start = self._n_epochs
+        first_unfrozen = self._frozen.network.first_unfrozen(self._parameters.fine_tune_blocks)
+        training, schedule = self._training, self._fine_tuning_schedule(first_unfrozen)
+        maps_by_epoch = self._inputs.maps_by_epoch(self._frozen, first_unfrozen, training.images)
+        phase = self._phase(
+            "fine_tuning",
+            schedule,
+            partial(self._inputs.held_out_maps, self._frozen, first_unfrozen),
+            callbacks.BatchProgress(self._progress),
+            partial(self._fitted_so_far, first_unfrozen=first_unfrozen),
+        )
+        n_batches = schedule.n_batches(len(training.labels))
+        self._progress.phase("fine-tuning", schedule.n_epochs * n_batches)
+        self._frozen, self._head, history = fine_tuning.fine_tune(
+            self._frozen, self._head, self._head_settings(), first_unfrozen, maps_by_epoch, phase
+        )
+        self._extend_history(history)
+
+    def end(self):
+        """Tell that the fit is over, and return what was learned: attributes of the classifier."""
+        self._task.end(self._learned)
+        if self._checkpoint is not None:
+            self._checkpoint.remove()
+        return self._learned()
+
+    def trained_elsewhere(self, head, n_samples):
+        """Return what is learned by taking over a `head` that was trained on so many images."""
+        self._head, self._n_samples_seen = head, n_samples
+        self._history = {"loss": [], "accuracy": []}
+        return self._learned()
+
+    def _weigh(self):
+        """Multiply the weights of the classes in."""
+        rows, class_weight = self._training, self._parameters.class_weight
+        weights = check_class_weight(class_weight, self._classes, rows.labels, rows.weights)
+        self._training = rows._replace(weights=weights).without_zero_weights()
+        self._n_samples_seen += len(self._training.labels)
+
+    def _warn_of_repeated_work(self):
+        parameters = self._parameters
+        if is_drawn_anew(parameters.augmentation):
+            warnings.warn(
+                f"augmentation={type(parameters.augmentation).__name__} draws new images in every "
+                f"epoch: the network runs over {len(self._training.labels)} images in each of "
+                f"{parameters.epochs + parameters.fine_tune_epochs} epochs, not once. "
+                'The views of "flip" and "flip_translate" are computed once.',
+                UserWarning,
+                stacklevel=5,
+            )
+
+    def _open_checkpoint(self):
+        """Return where this fit leaves its state, or None."""
+        start = self._head.weights if self._head else []
+        return open_checkpoint(
+            self._parameters.checkpoint_dir,
+            self._parameters.get_params(),
+            self._seed,
+            np.frombuffer(self._frozen.fingerprint, np.uint8),
+            *(array.ravel() for array in start),
+            *self._training,
+            *(self._validation or ()),
+        )
+
+    def _schedule(self, learning_rate, n_epochs, **options):
+        options.setdefault(
+            "n_views", len(stored_views(self._frozen, self._parameters.augmentation))
+        )
+        return Schedule(
+            seed=self._seed,
+            batch_size=self._parameters.batch_size,
+            learning_rate=learning_rate,
+            first_epoch=self._head.n_epochs if self._head else 0,
+            n_epochs=n_epochs,
+            **options,
+        )
+
+    def _fine_tuning_schedule(self, first_unfrozen):
+        # Images of the whole network are changed as they are read: there are no views of them.
+        options = {"n_views": 1} if first_unfrozen == STEM else {}
+        return self._schedule(
+            self._parameters.fine_tune_learning_rate,
+            self._parameters.fine_tune_epochs,
+            rectified=True,
+            **options,
+        )
+
+    def _train_head(self, schedule):
+        """Extract features, and train the head on them."""
+        from .._keras import callbacks, head_training
+
+        features = self._inputs.features(self._frozen, self._training.images)
+        if self._head is None:
+            self._head = self._initial_head(features)
+        standardize = self._head.standardization.apply_in_place
+        standardize(features)
+        drawn = self._inputs.drawn_features(self._frozen, self._training.images)
+        phase = self._phase(
+            "head",
+            schedule,
+            lambda images: standardize(self._inputs.held_out_features(self._frozen, images)),
+            callbacks.EpochProgress(self._progress),
+            self._fitted_so_far,
+        )
+        self._progress.phase("head", schedule.n_epochs)
+        self._head, history = head_training.train_head(
+            self._head,
+            self._head_settings(),
+            features,
+            phase,
+            features_by_epoch=drawn and (lambda epoch: standardize(drawn(epoch))),
+        )
+        self._extend_history(history)
+
+    def _initial_head(self, features):
+        _, n_views, n_features = features.shape
+        weights = np.repeat(self._training.weights, n_views)
+        standardization = Standardization.of(features.reshape(-1, n_features), weights)
+        hidden_units, rng = self._parameters.hidden_units, initial_head_rng(self._seed)
+        return Head.initial(standardization, hidden_units, len(self._classes), rng)
+
+    def _head_settings(self):
+        return HeadSettings(
+            n_features=len(self._head.standardization.mean),
+            hidden_units=self._head.hidden_units,
+            n_classes=len(self._classes),
+            dropout=self._parameters.dropout,
+            optimizer=self._parameters.optimizer,
+            label_smoothing=self._parameters.label_smoothing,
+            weight_decay=self._parameters.weight_decay,
+        )
+
+    def _phase(self, name, schedule, held_out, progress_callback, fitted):
+        """Return the `Phase` called `name`.
+
+        `held_out` turns validation images into inputs, `fitted` the model in training into what
+        `_fitted_so_far` returns.
+        """
+        from .._keras.callbacks import EpochTasks
+        from .._keras.planned_model import Phase
+
+        validation = self._validation
+        return Phase(
+            self._training.labels,
+            self._training.weights,
+            schedule,
+            validation=validation
+            and (held_out(validation.images), validation.labels, validation.weights),
+            best=self._best,
+            callbacks=(progress_callback, EpochTasks(self._task, fitted), *self._callbacks),
+            checkpoint=self._checkpoint and self._checkpoint.phase(name, self._best),
+        )
+
+    def _fitted_so_far(self, model, first_unfrozen=None):
+        """Return the attributes of an estimator that is fitted as far as `model` is trained."""
+        from .._keras.fine_tuning import tuned_network
+
+        fitted = {**self._learned(), "_head": replace(self._head, weights=model.head.get_weights())}
+        if first_unfrozen is None:
+            return fitted
+        network = tuned_network(self._frozen, first_unfrozen, model)
+        return {**fitted, "_frozen": network, "feature_cache": None}  # of one epoch: not kept
+
+    def _extend_history(self, history):
+        self._history = {
+            name: [*self._history.get(name, []), *values] for name, values in history.items()
+        }
+
+    @property
+    def _n_epochs(self):
+        return len(self._history.get("loss", ()))
+
+    def _learned(self):
+        return {
+            "classes_": self._classes,
+            "n_classes_": len(self._classes),
+            "n_samples_seen_": self._n_samples_seen,
+            "pixel_range_": self._frozen.pixel_range,
+            "engine_": self._extractor.engine,
+            "history_": self._history,
+            "n_iter_": self._n_epochs,
+            "fine_tune_start_": self._fine_tune_start,
+            "callbacks_": self._callbacks,
+            "_frozen": self._frozen,
+            "_head": self._head,
+            "_seed": self._seed,
+            "_models": {},  # Keras objects of the fitted state, built when they are asked for
+        }
