@@ -6,6 +6,7 @@ from ._extraction.engines import ENGINES, PRECISIONS, check_precision, resolve_e
 from ._extraction.extractor import Extractor
 from ._extraction.feature_cache import open_store
 from ._model.frozen import FrozenNetwork
+from ._model.network import FEATURE_LAYERS
 from ._validation.images import IMAGE_CONSTRAINTS, ImageInputMixin
 from ._validation.parameters import instance, integer, option, real
 from ._validation.pixel_range import resolve_pixel_range
@@ -21,6 +22,7 @@ def backbone_constraints(network_type):
         "alpha": option(None) | real(0, low_open=True),
         "input_size": option("auto") | integer(network_type.min_input_size),
         **IMAGE_CONSTRAINTS,
+        "feature_layers": option(*FEATURE_LAYERS),
     }
 
 
@@ -44,7 +46,9 @@ class BackboneMixin(ImageInputMixin):
         network, weights = load_backbone(
             self._network_type, self.weights, self.alpha, self.input_size, image_shape
         )
-        return FrozenNetwork(network, weights, image_shape, pixel_range)
+        return FrozenNetwork(
+            network, weights, image_shape, pixel_range, feature_layers=self.feature_layers
+        )
 
     def _extractor(self):
         engine = resolve_engine(self.engine)

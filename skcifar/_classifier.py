@@ -30,6 +30,11 @@ class MobileNetV2Classifier(BaseImageClassifier):
         integers within 0 to 255 for [0, 255], unsigned 16-bit integers beyond it for [0, 65535],
         bools for [0, 1], floats for the first of [0, 1], [-1, 1] and [0, 255] that holds them,
         and anything else, with a warning, for (min, max) of `X`.
+    feature_layers : {"last", "blocks", "all", "depthwise"}, default="blocks"
+        What of the network are the features, each map averaged over its pixels: ``"blocks"``, the
+        outputs of all blocks (1,504 numbers at `alpha` 1.0); ``"last"``, the last convolution
+        (1,280 numbers); ``"all"``, both; ``"depthwise"``, what the convolutions within the blocks
+        put out (7,136 numbers): the most accurate, and five times the work for the head.
     hidden_units : tuple of int, default=(256,)
         Widths of the fully connected layers between the features and the output layer.
     dropout : float, default=0.3
@@ -156,6 +161,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
         input_size="auto",
         image_shape=None,
         pixel_range="auto",
+        feature_layers="blocks",
         hidden_units=(256,),
         dropout=0.3,
         optimizer="adam",
@@ -187,6 +193,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
         self.input_size = input_size
         self.image_shape = image_shape
         self.pixel_range = pixel_range
+        self.feature_layers = feature_layers
         self.hidden_units = hidden_units
         self.dropout = dropout
         self.optimizer = optimizer

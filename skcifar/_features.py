@@ -52,6 +52,11 @@ class MobileNetV2Features(
         integers within 0 to 255 for [0, 255], unsigned 16-bit integers beyond it for [0, 65535],
         bools for [0, 1], floats for the first of [0, 1], [-1, 1] and [0, 255] that holds them,
         and anything else, with a warning, for (min, max) of `X`.
+    feature_layers : {"last", "blocks", "all", "depthwise"}, default="blocks"
+        What of the network are the features, each map averaged over its pixels: ``"blocks"``, the
+        outputs of all blocks (1,504 numbers at `alpha` 1.0); ``"last"``, the last convolution
+        (1,280 numbers); ``"all"``, both; ``"depthwise"``, what the convolutions within the blocks
+        put out (7,136 numbers): the most accurate, and five times the work for the head.
     feature_cache : "memory", path or None, default="memory"
         Where features are kept: in this process (up to 1 GiB), in a folder shared by processes
         and later runs (up to 10 GiB), or nowhere.
@@ -93,7 +98,7 @@ class MobileNetV2Features(
     >>> X, y = make_images(n_samples=60, random_state=0)
     >>> features = MobileNetV2Features(weights=None, input_size=32)
     >>> features.fit_transform(X).shape
-    (60, 1280)
+    (60, 1504)
     """
 
     _network_type = MobileNetV2
@@ -106,6 +111,7 @@ class MobileNetV2Features(
         input_size="auto",
         image_shape=None,
         pixel_range="auto",
+        feature_layers="blocks",
         feature_cache="memory",
         engine="auto",
         precision="float32",
@@ -116,6 +122,7 @@ class MobileNetV2Features(
         self.input_size = input_size
         self.image_shape = image_shape
         self.pixel_range = pixel_range
+        self.feature_layers = feature_layers
         self.feature_cache = feature_cache
         self.engine = engine
         self.precision = precision
@@ -166,7 +173,7 @@ class MobileNetV2Features(
         Returns
         -------
         ndarray or Dask array of shape (n_samples, n_features_out), float32
-            1280 features up to alpha 1.0.
+            As many as `feature_layers` has numbers: 1,504 by default, at `alpha` 1.0.
         """
         check_is_fitted(self)
         images = self._validate_images(X, reset=False)
@@ -176,7 +183,10 @@ class MobileNetV2Features(
             return self._extractor().extract(self._frozen, images, progress=progress.advance)
 
     def get_feature_names_out(self, input_features=None):
-        """Return the names of the features: ``mobilenetv2_0``, ``mobilenetv2_1`` and so on.
+        """Return the names of the features.
+
+        They say block and channel: ``mobilenetv2_block_3_17``; of the last convolution alone the
+        channel: ``mobilenetv2_17``.
 
         Parameters
         ----------
@@ -188,11 +198,20 @@ class MobileNetV2Features(
         ndarray of shape (n_features_out,), str objects
         """
         names = super().get_feature_names_out(input_features)  # checks `input_features`
-        return np.array([f"mobilenetv2_{index}" for index in range(len(names))], dtype=object)
+        prefix = self._network_type.name
+        if self._frozen.feature_layers == "last":
+            names = [f"{prefix}_{index}" for index in range(len(names))]
+        else:
+            names = [
+                f"{prefix}_{layer.name}_{channel}"
+                for layer in self._frozen.features
+                for channel in range(layer.width)
+            ]
+        return np.array(names, dtype=object)
 
     @property
     def _n_features_out(self):
-        return self._frozen.network.n_features
+        return self._frozen.n_features
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_frozen")

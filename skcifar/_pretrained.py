@@ -44,7 +44,11 @@ def load_pretrained(name):
         np.zeros(len(kernel), np.float32), np.ones(len(kernel), np.float32)
     )
     classifier = MobileNetV2Classifier(
-        weights="cifar10", hidden_units=(), test_time_augmentation=True, random_state=0
+        weights="cifar10",
+        feature_layers="last",
+        hidden_units=(),
+        test_time_augmentation=True,
+        random_state=0,
     )
     return classifier._with_head(
         Head([kernel, bias], as_trained),

@@ -23,7 +23,7 @@ def test_classifiers_learn_from_the_features(make_features, images, new_images, 
 
 def test_features_are_those_of_the_keras_network(make_features, images):
     keras = pytest.importorskip("keras")
-    transformer = make_features(engine="tensorflow", feature_cache=None)
+    transformer = make_features(engine="tensorflow", feature_cache=None, feature_layers="last")
     X = np.tile(images[0][:4], (1, 2, 2, 1))  # 32 x 32: nothing is resized
     found = transformer.fit_transform(X)
     network = keras.applications.MobileNetV2((32, 32, 3), 0.35, False, None, pooling="avg")
@@ -35,7 +35,7 @@ def test_features_are_those_of_the_keras_network(make_features, images):
 @pytest.mark.parametrize("alpha", [0.35, 1.0, 1.3])
 def test_number_of_features_is_that_of_the_last_convolution(make_features, images, alpha):
     X = images[0][:2]
-    transformer = make_features(alpha=alpha).fit(X)
+    transformer = make_features(alpha=alpha, feature_layers="last").fit(X)
     n_features = 1280 if alpha <= 1 else int(1280 * alpha)
     assert transformer.transform(X).shape == (2, n_features)
     assert len(transformer.get_feature_names_out()) == n_features

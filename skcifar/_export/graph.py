@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .._model.frozen import apply_with_features
 from .._model.graph_layers import ChannelsFirstLayers
 from .._model.network import STEM
 
@@ -25,7 +26,7 @@ def probabilities(ops, images, classifier, normalizers):
     x = [layers.preprocess(images, view.image_shape, view.preprocessing) for view in views]
     # The views run as one batch, so that the weights stand in the file once.
     x = ops.concat(x, 0) if len(views) > 1 else x[0]
-    x = layers.pool(frozen.network.apply(layers, x, STEM, frozen.last))
+    x = layers.concatenate(apply_with_features(layers, x, frozen, STEM)[1])
     x = ops.softmax(_logits(ops, x, head), 1)
     x = ops.reshape(x, ops.constant(np.array([len(views), -1, head.n_classes])), False)
     return ops.reduce_mean(x, ops.constant(np.array([0])), False)

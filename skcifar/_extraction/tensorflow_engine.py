@@ -51,7 +51,7 @@ def compile_network(frozen, precision, threads):
     dtype = "float32" if precision == "float32" else "mixed_bfloat16"
     inputs = keras.Input(frozen.image_shape, dtype="float32")
     model = keras.Model(inputs, apply_frozen(KerasLayers(dtype=dtype), inputs, frozen))
-    model.set_weights([*frozen.preprocessing[2:], *frozen.weights])
+    model.set_weights([*frozen.preprocessing[2:], *frozen.needed_weights])
     signature = tf.TensorSpec((None, *frozen.image_shape), tf.float32)
 
     @tf.function(input_signature=[signature])

@@ -10,7 +10,7 @@ import keras
 from .._model.network import STEM
 from .faster_parts import FusedBatchNormalization
 from .heads import build_raw_head
-from .layers import KerasLayers, build_units
+from .layers import KerasLayers, build_features
 from .planned_model import PlannedModel, make_loss, make_optimizer
 
 _EVALUATION_BATCH = 256
@@ -60,16 +60,15 @@ def fine_tune(frozen, head, settings, first_unfrozen, inputs_by_epoch, phase):
 
 def tuned_network(frozen, first_unfrozen, model):
     """Return `frozen` with the weights that `model` has from the unit `first_unfrozen` up."""
-    n_tuned = len(frozen.weights) - frozen.network.n_arrays(first_unfrozen - 1)
-    return frozen.tuned(first_unfrozen, model.units.get_weights()[-n_tuned:])
+    weights, n_tuned = model.units.get_weights(), frozen.n_arrays_from(first_unfrozen)
+    return frozen.tuned(first_unfrozen, weights[len(weights) - n_tuned :])
 
 
 def _build_top(frozen, head, settings, first_unfrozen):
     """Return the model that is trained, with the weights of `frozen` and `head`."""
-    units = build_units(
-        frozen.network, first_unfrozen, pooled=True, batch_normalization=FusedBatchNormalization
-    )
-    units.set_weights(frozen.weights[len(frozen.weights) - len(units.weights) :])
+    units = build_features(frozen, first_unfrozen, batch_normalization=FusedBatchNormalization)
+    needed = frozen.needed_weights
+    units.set_weights(needed[len(needed) - len(units.weights) :])
     if first_unfrozen == STEM:
         images = keras.Input(frozen.image_shape, dtype="float32")
         pixels = KerasLayers().preprocess(images, frozen.image_shape, frozen.preprocessing)

@@ -3,8 +3,11 @@
 Imports Keras inside functions: it serves other backends than TensorFlow too.
 """
 
+import math
+
 import numpy as np
 
+from .._model.frozen import apply_with_features
 from .._model.network import STEM
 
 # keras.applications has 0.999: its moving statistics lag thousands of steps behind weights
@@ -51,9 +54,17 @@ class KerasLayers:
     def add(self, a, b, name):
         return self._keras.layers.Add(name=name, **self._options)([a, b])
 
-    def pool(self, x):
+    def pool(self, x, name):
         options = {"data_format": "channels_last", "dtype": "float32"}
-        return self._keras.layers.GlobalAveragePooling2D(name="features", **options)(x)
+        return self._keras.layers.GlobalAveragePooling2D(name=f"{name}_average", **options)(x)
+
+    def concatenate(self, parts):
+        if len(parts) == 1:
+            return parts[0]
+        return self._keras.layers.Concatenate(name="features", dtype="float32")(parts)
+
+    def flatten(self, x):
+        return self._keras.layers.Flatten("channels_last", **self._options)(x)
 
     def to_channels_last(self, x):
         return x
@@ -117,4 +128,35 @@ def build_units(
     layers = KerasLayers(seed, dtype, batch_normalization)
     inputs = keras.Input(network.input_shape(first), dtype="float32")
     x = network.apply(layers, inputs, first, network.last_unit if last is None else last)
-    return keras.Model(inputs, layers.pool(x) if pooled else x, name=network.name)
+    return keras.Model(inputs, layers.pool(x, "map") if pooled else x, name=network.name)
+
+
+def build_features(frozen, first=STEM, **options):
+    """Return a `keras.Model` of the units of `frozen` from `first` up, to its features.
+
+    Parameters
+    ----------
+    frozen : FrozenNetwork
+        A whole network; its weights are not set.
+    first : int, default=0
+    **options : dict
+        Options of `KerasLayers`.
+
+    Returns
+    -------
+    keras.Model
+        From what the part below `first` puts out (or, for ``first=0``, pixels in the range of the
+        network) to all features.
+    """
+    import keras
+
+    layers = KerasLayers(**options)
+    map_shape, lower = frozen.network.input_shape(first), []
+    shape = frozen.below(first).feature_shape if first else map_shape
+    inputs = x = keras.Input(shape, dtype="float32")
+    if shape != map_shape:  # the features of the lower part stand behind its map
+        size = math.prod(map_shape)
+        x = keras.layers.Reshape(map_shape, dtype="float32")(inputs[:, :size])
+        lower = [inputs[:, size:]]
+    _, upper = apply_with_features(layers, x, frozen, first)
+    return keras.Model(inputs, layers.concatenate([*lower, *upper]), name=frozen.network.name)

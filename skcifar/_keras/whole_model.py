@@ -8,7 +8,7 @@ from dataclasses import replace
 import keras
 
 from .heads import build_head
-from .layers import KerasLayers, build_units
+from .layers import KerasLayers, build_features
 
 
 def build_model(frozen, head, mirrored_too):
@@ -21,8 +21,8 @@ def build_model(frozen, head, mirrored_too):
     mirrored_too : bool
         Whether to average the probabilities of the image and of its mirror image.
     """
-    backbone = build_units(frozen.network, pooled=True)
-    backbone.set_weights(frozen.weights)
+    backbone = build_features(frozen)
+    backbone.set_weights(frozen.needed_weights)
     # In Keras a nested network that may be trained normalises by batch statistics when called.
     backbone.trainable = False
     classify = build_head(head, dropout=0.0)

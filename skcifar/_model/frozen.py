@@ -1,6 +1,7 @@
 """A network that is not trained, and what is done to the images before it."""
 
 import hashlib
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -33,7 +34,10 @@ class FrozenNetwork:
         Above 0, each image is shifted, by up to an eighth of its sides, by an amount that derives
         from this number and from the image.
     last : int, default=None
-        Last unit that is run; None is that of the network, whose map is averaged over the pixels.
+        Last unit of this part; None is that of the network.
+    feature_layers : {"last", "blocks", "all", "depthwise"}, default="last"
+        Of a whole network, the maps that are averaged over the pixels. A lower part puts out its
+        last map, and if some of these maps are below its end, flat, with their averages behind.
     """
 
     network: Network
@@ -43,21 +47,44 @@ class FrozenNetwork:
     mirrored: bool = False
     translation: int = 0
     last: int | None = None
+    # Not in the `repr`, so that keys of caches are as they were before it came.
+    feature_layers: str = field(default="last", repr=False)
 
     def __post_init__(self):
         if self.last is None:  # a number, as it stands in files and in keys of caches
             object.__setattr__(self, "last", self.network.last_unit)
 
     @property
-    def pooled(self):
+    def is_whole(self):
         return self.last == self.network.last_unit
+
+    @cached_property
+    def features(self):
+        """The maps in this part whose averages are features, as a tuple of `FeatureLayer`."""
+        layers = self.network.features(self.feature_layers)
+        return tuple(layer for layer in layers if layer.unit <= self.last)
+
+    @property
+    def last_needed(self):
+        """Last unit that has to be run: what no feature needs is left out."""
+        return max(layer.unit for layer in self.features) if self.is_whole else self.last
+
+    @property
+    def needed_weights(self):
+        """Arrays of the units that have to be run."""
+        return self.weights[: self.network.n_arrays(self.last_needed)]
+
+    @property
+    def n_features(self):
+        return sum(layer.width for layer in self.features)
 
     @property
     def feature_shape(self):
         """Shape of what comes out for one image."""
-        if self.pooled:
-            return (self.network.n_features,)
-        return self.network.input_shape(self.last + 1)
+        if self.is_whole:
+            return (self.n_features,)
+        map_shape = self.network.input_shape(self.last + 1)
+        return (math.prod(map_shape) + self.n_features,) if self.features else map_shape
 
     @cached_property
     def preprocessing(self):
@@ -70,6 +97,8 @@ class FrozenNetwork:
         """Digest of all that decides the features, the content of the weights included."""
         digest = hashlib.blake2b(digest_size=16)
         digest.update(repr((FORMAT_VERSION, self)).encode())
+        if self.feature_layers != "last":
+            digest.update(self.feature_layers.encode())
         for array in self.weights:
             digest.update(np.ascontiguousarray(array))
         return digest.digest()
@@ -79,13 +108,37 @@ class FrozenNetwork:
         return replace(self, last=unit - 1, weights=self.weights[: self.network.n_arrays(unit - 1)])
 
     def tuned(self, first_unfrozen, arrays):
-        """Return the network with other weights from the unit `first_unfrozen` up."""
-        kept = self.weights[: self.network.n_arrays(first_unfrozen - 1)]
-        return replace(self, weights=(*kept, *arrays))
+        """Return the network with other weights in the units from `first_unfrozen` up."""
+        start = self.network.n_arrays(first_unfrozen - 1)
+        kept = self.weights[:start], self.weights[start + len(arrays) :]
+        return replace(self, weights=(*kept[0], *arrays, *kept[1]))
+
+    def n_arrays_from(self, unit):
+        """Return how many arrays hold the units from `unit` to the last one that is needed."""
+        n_below = self.network.n_arrays(unit - 1)
+        return max(0, self.network.n_arrays(self.last_needed) - n_below)
 
 
 def apply_frozen(layers, x, frozen):
     """Apply what `frozen` does to images `x`, with the operations of `layers`."""
     x = layers.preprocess(x, frozen.image_shape, frozen.preprocessing)
-    x = frozen.network.apply(layers, x, STEM, frozen.last)
-    return layers.pool(x) if frozen.pooled else layers.to_channels_last(x)
+    x, features = apply_with_features(layers, x, frozen, STEM)
+    if frozen.is_whole:
+        return layers.concatenate(features)
+    x = layers.to_channels_last(x)
+    return layers.concatenate([layers.flatten(x), *features]) if features else x
+
+
+def apply_with_features(layers, x, frozen, first):
+    """Apply the units of `frozen` from `first` up; return the last map and a list of features.
+
+    The features are the averages of its feature layers among these units.
+    """
+    wanted, features = {layer.name for layer in frozen.features}, []
+
+    def tap(name, x):
+        if name in wanted:
+            features.append(layers.pool(x, name))
+
+    x = frozen.network.apply(layers, x, first, frozen.last_needed, tap)
+    return x, features

@@ -38,8 +38,14 @@ class ChannelsFirstLayers:
     def add(self, a, b, name):
         return self._ops.add(a, b)
 
-    def pool(self, x):
+    def pool(self, x, name):
         return self._ops.reduce_mean(x, self._constant(np.array([2, 3])), False)
+
+    def concatenate(self, parts):
+        return self._ops.concat(parts, 1) if len(parts) > 1 else parts[0]
+
+    def flatten(self, x):
+        return self._ops.reshape(x, self._constant(np.array([0, -1])), True)
 
     def to_channels_last(self, x):
         return self._ops.transpose(x, self._constant(np.array([0, 2, 3, 1])))

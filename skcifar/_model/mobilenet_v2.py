@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
-from .network import STEM
+from .network import STEM, FeatureLayer
 
 # (expansion, filters, repeats, stride of the first block): table 2 of the paper.
 _STAGES = (
@@ -80,7 +80,7 @@ class MobileNetV2:
         return _make_divisible(_STEM_FILTERS * self.alpha)
 
     @cached_property
-    def n_features(self):
+    def last_filters(self):
         """Width of the last convolution: 1280 up to alpha 1.0."""
         return max(_LAST_FILTERS, _make_divisible(_LAST_FILTERS * self.alpha))
 
@@ -135,13 +135,35 @@ class MobileNetV2:
         side = max(image_shape[:2])
         return min(_IMAGENET_SIZES, key=lambda size: (abs(size - side), size))
 
-    def apply(self, layers, x, first, last):
-        """Apply the units `first` to `last` to `x`, with the operations of `layers`."""
+    def features(self, feature_layers):
+        """Return the maps that `feature_layers` stands for, as a tuple of `FeatureLayer`."""
+        last = FeatureLayer("last", _LAST_CONVOLUTION, self.last_filters)
+        units = list(enumerate(self.blocks, start=1))
+        if feature_layers == "last":
+            return (last,)
+        if feature_layers == "depthwise":
+            return tuple(
+                FeatureLayer(f"{block.name}_depthwise", unit, self._width_within(unit))
+                for unit, block in units
+            )
+        blocks = tuple(FeatureLayer(block.name, unit, block.filters) for unit, block in units)
+        return (*blocks, last) if feature_layers == "all" else blocks
+
+    def _width_within(self, unit):
+        """Return the width of the depthwise convolution of a block."""
+        return self.input_shape(unit)[-1] * self.blocks[unit - 1].expansion
+
+    def apply(self, layers, x, first, last, tap=None):
+        """Apply the units `first` to `last` to `x`, with the operations of `layers`.
+
+        `tap` is called with the name of a `FeatureLayer` and its map, for each.
+        """
+        tap = tap or (lambda name, x: None)
         for unit in range(first, last + 1):
-            x = self._apply_unit(layers, x, unit)
+            x = self._apply_unit(layers, x, unit, tap)
         return x
 
-    def _apply_unit(self, layers, x, unit):
+    def _apply_unit(self, layers, x, unit, tap):
         if unit == STEM:
             return _convolve(
                 layers,
@@ -152,8 +174,10 @@ class MobileNetV2:
                 ("Conv1", "bn_Conv1", "Conv1_relu"),
             )
         if unit == _LAST_CONVOLUTION:
-            return _convolve(layers, x, self.n_features, 1, 1, ("Conv_1", "Conv_1_bn", "out_relu"))
-        return _apply_block(layers, x, self.input_shape(unit)[-1], self.blocks[unit - 1])
+            x = _convolve(layers, x, self.last_filters, 1, 1, ("Conv_1", "Conv_1_bn", "out_relu"))
+            tap("last", x)
+            return x
+        return _apply_block(layers, x, self._width_within(unit), self.blocks[unit - 1], tap)
 
     def _keeps_resolution(self, stage):
         return self.variant == "cifar10" and stage in _UNSTRIDED_FOR_CIFAR
@@ -169,17 +193,21 @@ def _make_divisible(width, divisor=8):
     return rounded + divisor if rounded < 0.9 * width else rounded
 
 
-def _apply_block(layers, inputs, width, block):
+def _apply_block(layers, inputs, width, block, tap):
+    """Apply a `Block`, which is `width` wide between its expansion and its projection."""
     x, name = inputs, block.name
     if block.expansion > 1:
         names = (f"{name}_expand", f"{name}_expand_BN", f"{name}_expand_relu")
-        x = _convolve(layers, x, block.expansion * width, 1, 1, names)
+        x = _convolve(layers, x, width, 1, 1, names)
     x = layers.depthwise(x, block.stride, f"{name}_depthwise")
     x = layers.batch_norm(x, _BATCH_NORM_EPSILON, f"{name}_depthwise_BN")
     x = layers.relu6(x, f"{name}_depthwise_relu")
+    tap(f"{name}_depthwise", x)
     x = layers.convolution(x, block.filters, 1, 1, f"{name}_project")
     x = layers.batch_norm(x, _BATCH_NORM_EPSILON, f"{name}_project_BN")
-    return layers.add(inputs, x, f"{name}_add") if block.residual else x
+    x = layers.add(inputs, x, f"{name}_add") if block.residual else x
+    tap(name, x)
+    return x
 
 
 def _convolve(layers, x, filters, kernel_size, strides, names):

@@ -7,9 +7,21 @@ network share one table; and with any object that offers the operations of
 `_keras.layers.KerasLayers`.
 """
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 STEM = 0
+
+# What the head may see of a network, each map averaged over the pixels: the last unit, the outputs
+# of all blocks, both, or what the depthwise convolutions within the blocks put out.
+FEATURE_LAYERS = ("last", "blocks", "all", "depthwise")
+
+
+class FeatureLayer(NamedTuple):
+    """A map whose averages over the pixels are features."""
+
+    name: str
+    unit: int
+    width: int
 
 
 class Network(Protocol):
@@ -28,10 +40,6 @@ class Network(Protocol):
     alpha: float
 
     @property
-    def n_features(self) -> int:
-        """Width of the last unit."""
-
-    @property
     def last_unit(self) -> int:
         """Number of the last unit."""
 
@@ -48,5 +56,11 @@ class Network(Protocol):
     def nearest_size(cls, image_shape: tuple[int, int, int]) -> int:
         """Return the input size for images of `image_shape`."""
 
-    def apply(self, layers, x, first: int, last: int):
-        """Apply the units `first` to `last` to `x`, with the operations of `layers`."""
+    def features(self, feature_layers: str) -> tuple[FeatureLayer, ...]:
+        """Return the maps that one of `FEATURE_LAYERS` stands for, from the stem up."""
+
+    def apply(self, layers, x, first: int, last: int, tap=None):
+        """Apply the units `first` to `last` to `x`, with the operations of `layers`.
+
+        `tap` is called with (name, map) for each map that any of `FEATURE_LAYERS` stands for.
+        """

@@ -21,7 +21,8 @@ from .._version import __version__
 
 FORMAT = "skcifar estimator"
 # A new number whenever a file means something else to those who read the old one.
-VERSION = 1
+# 2: estimators have `feature_layers`.
+VERSION = 2
 _MANIFEST = "manifest.json"
 _MEMBER_NAME = re.compile(r"(arrays/\d+\.npy|steps/\d+\.skops)")
 # Of JSON, which takes many times its size once parsed. A fit of 1,000 epochs needs 0.1 MB.
@@ -111,6 +112,7 @@ class Archive:
         file_size = file.seek(0, os.SEEK_END)
         manifest = _read_manifest(self._zip, file_size)
         _check_format(manifest)
+        self.version = manifest["version"]
         self.content = manifest["content"]
         self.libraries = manifest["libraries"]
         self._index = manifest["members"]

@@ -75,6 +75,8 @@ def _encode_attribute(name, value, members):
 def decode_estimator(content, archive, notes):
     cls = ESTIMATORS[content["estimator"]]
     parameters = _decode_values(content["parameters"], archive)
+    if archive.version < 2 and hasattr(cls, "_network_type"):
+        parameters["feature_layers"] = "last"  # all that there was
     _forget_foreign_folders(parameters, notes)
     estimator = cls(**parameters)
     state = _decode_values(content["state"], archive)
@@ -128,7 +130,7 @@ def _check_fitted_state(estimator):
     if "_frozen" in state and type(state["_frozen"].network) is not estimator._network_type:
         raise ValueError("its network is of another type")
     if state.get("_head") is not None:
-        _check_head(state["_head"], state["_frozen"].network.n_features, len(state["classes_"]))
+        _check_head(state["_head"], state["_frozen"].n_features, len(state["classes_"]))
 
 
 def _check_head(head, n_features, n_classes):
