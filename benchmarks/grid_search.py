@@ -33,7 +33,8 @@ def search(X, y, n_learning_rates):
     stopwatch = Stopwatch()
     grid = {"learning_rate": np.geomspace(1e-4, 3e-3, n_learning_rates).tolist()}
     with stopwatch("search"), network_timed(stopwatch) as counts, head_timed(stopwatch):
-        GridSearchCV(MobileNetV2Classifier(epochs=EPOCHS, random_state=0), grid, cv=FOLDS).fit(X, y)
+        classifier = MobileNetV2Classifier(feature_layers="last", epochs=EPOCHS, random_state=0)
+        GridSearchCV(classifier, grid, cv=FOLDS).fit(X, y)
     return stopwatch.seconds, counts["images"]
 
 

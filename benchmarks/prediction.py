@@ -95,7 +95,9 @@ def main():
     ):
         options = {"engine": engine, "precision": precision, "feature_cache": None}
         try:
-            classifier = MobileNetV2Classifier(epochs=1, **options).fit(X[:256], y[:256])
+            classifier = MobileNetV2Classifier(feature_layers="last", epochs=1, **options).fit(
+                X[:256], y[:256]
+            )
         except (ImportError, ValueError) as error:
             print(error)
             continue

@@ -4,7 +4,7 @@ A map of the features
 
 Which classes lie close together for the network, before anything is trained?
 
-The frozen network turns an image into 1,280 numbers. Projected to two dimensions they make a map:
+The frozen network turns an image into 1,504 numbers. Projected to two dimensions they make a map:
 what lies together looks alike to the network, and will be hard to tell apart.
 """
 
@@ -52,7 +52,7 @@ plt.show()
 # %%
 # The closest classes
 # -------------------
-# Measured in all 1,280 dimensions, between the means of the classes.
+# Measured in all dimensions, between the means of the classes.
 
 rows = features.transform(X)
 means = np.array([rows[y == label].mean(axis=0) for label in np.unique(y)])

@@ -4,7 +4,7 @@ Features for classic classifiers
 
 Which of scikit-learn's classifiers does best on the features of the network?
 
-`MobileNetV2Features` is a transformer: images in, a table of 1,280 numbers an image out. Any
+`MobileNetV2Features` is a transformer: images in, a table of 1,504 numbers an image out. Any
 classifier for tables can follow. The features are kept, so the network runs over each image once,
 however many classifiers are tried.
 """

@@ -1,0 +1,127 @@
+"""Accuracy of the default head, and of logistic regression, by `feature_layers`.
+
+    python benchmarks/feature_layers.py            # the small sets
+    python benchmarks/feature_layers.py --full     # 45,000 images too
+
+All on validation images: the last 5,000 training images of CIFAR-10, folds of the digits, and
+parts of scikit-learn's two photographs that no training patch overlaps. Logistic regression has
+the best of three values of C, chosen by the validation images themselves: a bound for the head.
+"""
+
+import time
+
+import numpy as np
+from common import load_cifar10, parse_arguments, print_machine, print_table
+from sklearn.datasets import load_sample_images
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skcifar import MobileNetV2Classifier, MobileNetV2Features
+from skcifar.datasets import load_digits_rgb
+
+FEATURE_LAYERS = ("last", "blocks", "all", "depthwise")
+STRENGTHS = (0.003, 0.03, 0.3)
+MOST_FOR_REGRESSION = 2_000  # images: it takes minutes for more
+N_HELD_OUT = 5_000
+SEEDS = (0, 1, 2)
+# (photograph, left, top, right, bottom) of five kinds of texture, in pixels.
+REGIONS = {
+    "sky": (0, 0, 0, 640, 90),
+    "roof": (0, 150, 120, 470, 230),
+    "wall": (0, 200, 250, 460, 330),
+    "leaves": (1, 0, 0, 200, 427),
+    "petals": (1, 260, 60, 520, 330),
+}
+PATCH, STRIDE = 32, 16
+
+
+def photo_patches():
+    """Return (X, y, is_held_out): patches of photographs, the right third of each region apart."""
+    pictures = load_sample_images().images
+    X, y, held_out = [], [], []
+    for name, (number, left, top, right, bottom) in REGIONS.items():
+        border = left + (right - left) * 2 // 3
+        for row in range(top, bottom - PATCH + 1, STRIDE):
+            for column in range(left, right - PATCH + 1, STRIDE):
+                if column < border < column + PATCH:
+                    continue  # it stands in both parts
+                X.append(pictures[number][row : row + PATCH, column : column + PATCH])
+                y.append(name)
+                held_out.append(column >= border)
+    return np.array(X), np.array(y), np.array(held_out)
+
+
+def splits(full):
+    """Yield (name, parameters of the network, list of (X, y, X_val, y_val))."""
+    X, y, _, _ = load_cifar10(50_000, 0)
+    for input_size in (96, 160):
+        for n_images in (500, 5_000, *([45_000] if full else ())):
+            parts = [slice(seed * n_images, (seed + 1) * n_images) for seed in SEEDS]
+            parts = parts if n_images <= N_HELD_OUT else parts[:1]
+            yield (
+                f"CIFAR-10, {n_images:,} images, {input_size} px",
+                {"input_size": input_size},
+                [(X[part], y[part], X[-N_HELD_OUT:], y[-N_HELD_OUT:]) for part in parts],
+            )
+    X, y = load_digits_rgb(return_X_y=True)
+    folds = list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, y))
+    for weights in ("imagenet", "cifar10"):
+        parts = [(X[rows], y[rows], X[others], y[others]) for rows, others in folds]
+        yield f"digits, weights={weights!r}", {"weights": weights}, parts
+    X, y, apart = photo_patches()
+    yield "photographs", {}, [(X[~apart], y[~apart], X[apart], y[apart])]
+
+
+def head_accuracy(parameters, parts):
+    """Return the mean accuracy of the default classifier, and the seconds of its fits."""
+    scores, seconds = [], 0.0
+    for seed, (X, y, X_val, y_val) in enumerate(parts):
+        classifier = MobileNetV2Classifier(random_state=seed, **parameters)
+        start = time.perf_counter()
+        classifier.fit(X, y)
+        seconds += time.perf_counter() - start
+        scores.append(classifier.score(X_val, y_val))
+    return np.mean(scores), seconds
+
+
+def regression_accuracy(parameters, parts):
+    """Return the mean accuracy of logistic regression, or None for too many images."""
+    if len(parts[0][0]) > MOST_FOR_REGRESSION:
+        return None
+    best = []
+    for X, y, X_val, y_val in parts:
+        features = MobileNetV2Features(**parameters).fit(X)
+        A, B = features.transform(X), features.transform(X_val)
+        models = [make_pipeline(StandardScaler(), LogisticRegression(C=C)) for C in STRENGTHS]
+        best.append(max(model.fit(A, y).score(B, y_val) for model in models))
+    return np.mean(best)
+
+
+def main():
+    arguments = parse_arguments(__doc__)
+    print_machine()
+    rows = []
+    for name, parameters, parts in splits(arguments.full):
+        for feature_layers in FEATURE_LAYERS:
+            options = {**parameters, "feature_layers": feature_layers}
+            accuracy, seconds = head_accuracy(options, parts)
+            regression = regression_accuracy(options, parts)
+            rows.append(
+                (
+                    name,
+                    feature_layers,
+                    f"{accuracy:.4f}",
+                    "" if regression is None else f"{regression:.4f}",
+                    f"{seconds / len(parts):.1f}",
+                )
+            )
+            print(*rows[-1], flush=True)
+    print()
+    header = ("set", "feature_layers", "default head", "logistic regression, best C", "fit, s")
+    print_table(header, rows)
+
+
+if __name__ == "__main__":
+    main()
