@@ -1,5 +1,7 @@
 """MobileNetV2Features."""
 
+import functools
+
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -13,11 +15,15 @@ from ._validation.parameters import check_parameters, integer, option
 from ._validation.pixel_range import warn_outside_range
 from ._validation.rollback import unchanged_on_error
 
-_CONSTRAINTS = {
-    **backbone_constraints(MobileNetV2),
-    **ENGINE_CONSTRAINTS,
-    "verbose": option(False, True) | integer(0),
-}
+
+@functools.cache
+def _constraints(network_type):
+    """Return those of all parameters, in the order of the constructor."""
+    return {
+        **backbone_constraints(network_type),
+        **ENGINE_CONSTRAINTS,
+        "verbose": option(False, True) | integer(0),
+    }
 
 
 class MobileNetV2Features(
@@ -151,7 +157,7 @@ class MobileNetV2Features(
             If the weights are not there and cannot be downloaded.
         """
         with unchanged_on_error(self):
-            check_parameters(self, _CONSTRAINTS)
+            check_parameters(self, _constraints(self._network_type))
             images = self._validate_images(X, reset=True)
             extractor = self._extractor()
             extractor.may_warn_again()

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
-from skcifar import ImageNormalizer, MobileNetV2Classifier, MobileNetV2Features, _base_classifier
+from skcifar import (
+    ImageNormalizer,
+    MobileNetV2Classifier,
+    MobileNetV2Features,
+    _base_classifier,
+    _features,
+    _normalizer,
+)
 from skcifar._model.mobilenet_v2 import MobileNetV2
 from skcifar._validation.parameters import (
     check_parameters,
@@ -78,9 +85,10 @@ def test_words_say_what_is_allowed(constraint, words):
 
 
 def constraints(estimator):
-    if estimator is MobileNetV2Classifier:
-        return _base_classifier._constraints(MobileNetV2)
-    return inspect.getmodule(estimator)._CONSTRAINTS
+    if estimator is ImageNormalizer:
+        return _normalizer._CONSTRAINTS
+    module = _base_classifier if estimator is MobileNetV2Classifier else _features
+    return module._constraints(MobileNetV2)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

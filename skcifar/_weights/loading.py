@@ -52,9 +52,9 @@ def load_backbone(network_type, weights, alpha, input_size, image_shape):
         return network, _random_weights(network_type, network.alpha)
     path = Path(weights)
     if not path.is_file():
-        names = ", ".join(f'"{name}"' for name in weight_names(network_type))
+        names = ", ".join([*(f'"{name}"' for name in weight_names(network_type)), "None"])
         raise FileNotFoundError(
-            f"weights={str(weights)!r} is no file, and none of the names {names}, None. Pass the "
+            f"weights={str(weights)!r} is no file, and none of the names {names}. Pass the "
             "path of a Keras weights file."
         )
     return network, _from_file(path, network)
