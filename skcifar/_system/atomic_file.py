@@ -7,7 +7,34 @@ import time
 from pathlib import Path
 
 _PART_PATTERN = ".skcifar-{}.part"
-_ABANDONED_AFTER = 3600  # seconds: no save takes an hour from one write to the next
+# Seconds. No save takes an hour from one write to the next, and a download that gets nothing for
+# 20 s is given up.
+_ABANDONED_AFTER = 3600
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """Yield a new file, to write and read, that gets the name `path` when the block ends well.
+
+    It is written beside `path`, synced and renamed. Errors are those of the system: what they
+    mean to the user is for the caller to say.
+
+    Parameters
+    ----------
+    path : Path
+        A link is replaced.
+    """
+    _remove_abandoned_parts(path.parent)
+    part = path.with_name(_PART_PATTERN.format(secrets.token_hex(8)))
+    try:
+        with open(part, "x+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    _sync_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -17,28 +44,18 @@ def replaced_file(path):
     Parameters
     ----------
     path : str or path-like
-        Where the file will be; a link is followed.
+        Where the file will be, as the user gave it; a link is followed.
 
     Raises
     ------
     OSError
         If the system refuses, of the type of its refusal. What was there is untouched.
     """
-    path = Path(path)
     try:
         target = Path(os.path.realpath(path))
         _check_may_be_replaced(target)
-        _remove_abandoned_parts(target.parent)
-        part = target.with_name(_PART_PATTERN.format(secrets.token_hex(8)))
-        try:
-            with open(part, "xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
-        _sync_folder(target.parent)
+        with whole_file(target) as file:
+            yield file
     except OSError as error:
         raise OSError(
             error.errno,
@@ -53,7 +70,7 @@ def _check_may_be_replaced(path):
 
 
 def _remove_abandoned_parts(folder):
-    """Remove what killed saves left."""
+    """Remove what killed processes left."""
     for part in folder.glob(_PART_PATTERN.format("*")):
         with contextlib.suppress(OSError):  # finished meanwhile, or somebody else's
             if time.time() - part.stat().st_mtime > _ABANDONED_AFTER:

@@ -3,11 +3,13 @@
 import contextlib
 import hashlib
 import os
-import secrets
 import threading
 import time
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
+
+from .atomic_file import whole_file
+from .progress import download_bar
 
 # Seconds without this many new bytes after which a download is given up: errors come within
 # 30 s of the last progress, and a line slower than 5 kB/s would need 9 hours for CIFAR-10.
@@ -62,8 +64,11 @@ def download(url, path, *, sha256=None, signature=b"", advice=""):
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned_parts(path)
-        _download_atomically(url, path, sha256, signature)
+        with whole_file(path) as file:
+            _receive(url, file, path.name)
+            file.flush()
+            _check_sha256(file, sha256)
+            _check_signature(file, signature)
     # Whatever a server, a proxy or a disk does is the same to the user: the file is not there.
     except Exception as error:
         raise OSError(
@@ -71,28 +76,6 @@ def download(url, path, *, sha256=None, signature=b"", advice=""):
             f"{_reason(error, urlsplit(url).hostname)}. {advice}".rstrip()
         ) from error
     return path
-
-
-def _download_atomically(url, path, sha256, signature):
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with open(part, "w+b") as file:
-            _receive(url, file, path.name)
-            file.flush()
-            _check_sha256(file, sha256)
-            _check_signature(file, signature)
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _remove_abandoned_parts(path):
-    """Remove what killed downloads left; a live one has written within `_PATIENCE`."""
-    for part in path.parent.glob(f".{path.name}.*.part"):
-        with contextlib.suppress(OSError):  # finished meanwhile, or somebody else's
-            if time.time() - part.stat().st_mtime > 10 * _PATIENCE:
-                part.unlink()
 
 
 def _check_sha256(file, expected):
@@ -114,7 +97,7 @@ def _receive(url, file, name):
     transfer = _Transfer(url, file)
     transfer.start()
     try:
-        with _progress_bar() as bar:
+        with download_bar() as bar:
             task = bar.add_task(f"Downloading {name}", total=None)
             for received, expected in _watch(transfer):
                 bar.update(task, completed=received, total=expected)
@@ -221,25 +204,3 @@ def _reason(error, host):
     if isinstance(error, (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         return f"there is no connection to {host}, or it broke off"
     return str(error) or type(error).__name__
-
-
-def _progress_bar():
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )

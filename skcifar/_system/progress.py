@@ -1,6 +1,7 @@
-"""One progress bar for a long call: the phase, how far it is, and the time left.
+"""What long work shows: a bar for a call, which names its phase, and one for a download.
 
-Where the output is no terminal, a file for example, a line with the same is added now and then.
+Where the output of a call is no terminal, a file for example, a line with the same is added now
+and then.
 """
 
 import time
@@ -17,7 +18,7 @@ def progress_bar(verbose):
         return
     from rich.errors import LiveError
 
-    bar = _make_bar()
+    bar = _call_bar()
     try:
         bar.start()
     except LiveError:  # another fit of this process has the screen
@@ -31,7 +32,7 @@ def progress_bar(verbose):
         bar.stop()
 
 
-def _make_bar():
+def _call_bar():
     from rich import progress
     from rich.table import Column
 
@@ -43,6 +44,22 @@ def _make_bar():
         progress.TimeRemainingColumn(elapsed_when_finished=True),
         progress.TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True)),
         expand=True,
+    )
+
+
+def download_bar():
+    """Return a bar for bytes that arrive: on standard error, and gone when they are there."""
+    from rich import progress
+    from rich.console import Console
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.DownloadColumn(),
+        progress.TransferSpeedColumn(),
+        progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
     )
 
 
