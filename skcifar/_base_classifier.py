@@ -91,11 +91,11 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
         MemoryError
             If memory runs out. It says what to turn down.
         """
-        with self._one_call(X, y, sample_weight) as reports:
+        with self._one_call(X, y, sample_weight) as setup:
             goes_on = self.warm_start and self.__sklearn_is_fitted__()
             classes, training = self._validate_training(X, y, sample_weight, goes_on=goes_on)
             validation = self._validate_validation(classes, X_val, y_val, sample_weight_val)
-            fit = Fit(self, classes, training, goes_on=goes_on, **reports)
+            fit = Fit(self, classes, training, goes_on=goes_on, **setup)
             fit.watch(validation)
             fit.train_head()
             fit.fine_tune()
@@ -118,11 +118,11 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
         -------
         self : BaseImageClassifier
         """
-        with self._one_call(X, y, sample_weight, passes=1) as reports:
+        with self._one_call(X, y, sample_weight, passes=1) as setup:
             goes_on = self.__sklearn_is_fitted__()
             classes = self._known_classes(classes)
             training = self._validate_batch(classes, X, y, sample_weight, reset=not goes_on)
-            fit = Fit(self, classes, training, goes_on=goes_on, **reports)
+            fit = Fit(self, classes, training, goes_on=goes_on, **setup)
             fit.pass_once()
             vars(self).update(fit.end())
         return self
@@ -220,9 +220,9 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
     def _one_call(self, X, y, sample_weight, passes=None):
         """Check what can be checked before any work; put all back if the block raises.
 
-        Yields the `task` and the `progress` that the fit reports to.
+        Yields what the fit runs with: `extractor`, and `task` and `progress`, which it reports to.
         """
-        self._check_setup()
+        extractor = self._check_setup()
         n_epochs = passes or self.epochs + self.fine_tune_epochs
         task = FitTask(self, X, y, sample_weight, n_epochs=n_epochs)
         with (
@@ -230,16 +230,21 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
             advice_when_out_of_memory(),
             progress_bar(self.verbose) as progress,
         ):
-            yield {"task": task, "progress": progress}
+            yield {"extractor": extractor, "task": task, "progress": progress}
 
     def _check_setup(self):
-        """Raise before any work if a parameter, a library or a processor is not as needed."""
+        """Raise before any work if a parameter, a library or a processor is not as needed.
+
+        Returns the extractor that is wanted.
+        """
         check_parameters(self, _constraints(self._network_type))
         import_keras()
-        self._extractor().may_warn_again()
+        extractor = self._extractor()
+        extractor.may_warn_again()
         from ._keras.callbacks import check_callbacks
 
         check_callbacks(self.callbacks)
+        return extractor
 
     def _validate_training(self, X, y, sample_weight, *, goes_on):
         """Return the classes and the rows of `fit`."""
@@ -278,7 +283,8 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
         """Return this classifier, fitted with a head that was trained elsewhere."""
         images = self._validate_images(np.zeros((1, *image_shape), np.uint8), reset=True)
         rows = Rows(images, np.zeros(1, int), np.ones(1))
-        fit = Fit(self, classes, rows, goes_on=False, task=None, progress=None)
+        setup = {"extractor": self._extractor(), "task": None, "progress": None}
+        fit = Fit(self, classes, rows, goes_on=False, **setup)
         vars(self).update(fit.trained_elsewhere(head, n_samples))
         return self
 

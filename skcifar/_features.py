@@ -83,6 +83,7 @@ class MobileNetV2Features(
         Images that `fit` was given.
     image_shape_ : tuple of three ints
     pixel_range_ : tuple of two floats
+        What `pixel_range` stood for.
     engine_ : str
         What runs the network.
 

@@ -38,8 +38,9 @@ class ImageNormalizer(
         channel over the images of `fit` and divides by its standard deviation.
     pixel_range : "auto" or tuple of (low, high), default="auto"
         Range of the pixels given. ``"auto"`` takes integers within 0 to 255 for [0, 255],
-        unsigned 16-bit integers beyond it for [0, 65535], bools for [0, 1], and floats for the
-        first of [0, 1], [-1, 1] and [0, 255] that holds them.
+        unsigned 16-bit integers beyond it for [0, 65535], bools for [0, 1], floats for the first
+        of [0, 1], [-1, 1] and [0, 255] that holds them, and anything else, with a warning, for
+        (min, max) of `X`.
     image_shape : tuple of (height, width, channels), default=None
         Shape of the images when `X` is 2-D; None infers square RGB images.
 

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from numpydoc.docscrape import ClassDoc
 from sklearn.base import BaseEstimator
 
 from skcifar import (
@@ -114,6 +115,26 @@ def test_docstring_states_the_default_of_every_parameter(estimator):
         default = str(parameter.default).replace("0.001", "1e-3").replace("0.0001", "1e-4")
         shown = f'"{default}"' if isinstance(parameter.default, str) else default
         assert line.endswith(f"default={shown}")
+
+
+# What one estimator leaves out of the description of a parameter, because it is not true of it.
+LEFT_OUT = {
+    (ImageNormalizer, "pixel_range"): ", mapped to what the network was trained on",
+}
+
+
+def described(estimator):
+    """Return the type and the description of each parameter in the docstring."""
+    parameters = ClassDoc(estimator)["Parameters"]
+    return {name: (type_, " ".join(lines)) for name, type_, lines in parameters}
+
+
+@pytest.mark.parametrize("estimator", [MobileNetV2Features, ImageNormalizer])
+def test_shared_parameters_are_described_alike(estimator):
+    texts, own = described(MobileNetV2Classifier), described(estimator)
+    for name in sorted(texts.keys() & own.keys()):
+        left_out = LEFT_OUT.get((estimator, name), "")
+        assert own[name] == (texts[name][0], texts[name][1].replace(left_out, ""))
 
 
 @pytest.mark.parametrize("estimator", [MobileNetV2Classifier, MobileNetV2Features])

@@ -30,11 +30,12 @@ class Fit:
     training : Rows
     goes_on : bool
         Whether it goes on from what `classifier` has learned.
+    extractor : Extractor
     task : FitTask
     progress : Progress
     """
 
-    def __init__(self, classifier, classes, training, *, goes_on, task, progress):
+    def __init__(self, classifier, classes, training, *, goes_on, extractor, task, progress):
         self._parameters, self._classes, self._training = classifier, classes, training
         self._task, self._progress = task, progress
         if goes_on:
@@ -46,10 +47,8 @@ class Fit:
             self._frozen, self._head = classifier._frozen_network(training.images), None
             self._seed, self._history = draw_seed(classifier.random_state), {}
             self._n_samples_seen, self._fine_tune_start = 0, None
-        self._extractor = classifier._extractor()
-        self._inputs = TrainingInputs(
-            self._extractor, classifier.augmentation, self._seed, progress
-        )
+        self._extractor = extractor
+        self._inputs = TrainingInputs(extractor, classifier.augmentation, self._seed, progress)
         self._callbacks = copy.deepcopy(list(classifier.callbacks or ()))
         self._validation = self._best = self._checkpoint = None
 

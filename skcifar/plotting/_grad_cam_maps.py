@@ -3,14 +3,14 @@
 from contextlib import contextmanager
 
 import numpy as np
+from sklearn.utils import gen_batches
 
 _BATCH_SIZE = 32
 
 
 def grad_cam(model, pixels, columns=None):
     """Return (column explained, its probability, heat map in [0, 1]) of each image."""
-    starts = range(0, len(pixels), _BATCH_SIZE)
-    batches = [slice(start, start + _BATCH_SIZE) for start in starts]
+    batches = gen_batches(len(pixels), _BATCH_SIZE)
     parts = [_explain(model, pixels[b], None if columns is None else columns[b]) for b in batches]
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 

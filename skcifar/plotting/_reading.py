@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array
+from sklearn.utils import check_array, gen_batches
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
@@ -126,10 +126,9 @@ def _to_uint8(images, low, high):
     if images.dtype == np.uint8 and (low, high) == (0, 255):
         return images
     pictures = np.empty(images.shape, dtype=np.uint8)
-    for start in range(0, len(images), _CHUNK_SIZE):
-        chunk = images[start : start + _CHUNK_SIZE].astype(np.float32)
-        scaled = (chunk - low) * (255 / (high - low))
-        pictures[start : start + _CHUNK_SIZE] = scaled.clip(0, 255).round()
+    for rows in gen_batches(len(images), _CHUNK_SIZE):
+        scaled = (images[rows].astype(np.float32) - low) * (255 / (high - low))
+        pictures[rows] = scaled.clip(0, 255).round()
     return pictures
 
 
