@@ -41,6 +41,7 @@ test-lowest: $(LOWEST)/installed
 lint: $(INSTALLED)-test
 	"$(BIN)/ruff" check .
 	"$(BIN)/ruff" format --check .
+	"$(BIN)/mypy"
 
 BENCHMARKS := fit grid_search prediction growth startup feature_stores load_and_memory
 

@@ -3,14 +3,17 @@
 import functools
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._backbone import ENGINE_CONSTRAINTS, BackboneMixin, backbone_constraints
 from ._dask import block_by_block
+from ._keras.views import KerasViewsMixin
 from ._sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from ._system.libraries import import_keras
 from ._system.progress import progress_bar
@@ -29,6 +32,7 @@ from ._validation.labels import (
 from ._validation.parameters import check_parameters
 from ._validation.pixel_range import warn_outside_range
 from ._validation.rollback import unchanged_on_error
+from ._validation.types import Array
 
 
 def _one_number_a_class(self, X):
@@ -54,7 +58,9 @@ def _constraints(network_type):
     }
 
 
-class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, BaseEstimator):
+class BaseImageClassifier(
+    ClassifierMixin, CallbackSupportMixin, KerasViewsMixin, BackboneMixin, BaseEstimator
+):
     """A head of dense layers on the features of a network.
 
     A classifier names the type of its network in `_network_type`, and has the parameters that
@@ -62,7 +68,16 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
     """
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Train the head on the features of `X`.
 
         Parameters
@@ -99,11 +114,17 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
             fit.watch(validation)
             fit.train_head()
             fit.fine_tune()
-            vars(self).update(fit.end())
+            self.__dict__.update(fit.end())
         return self
 
     @with_callbacks
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Train the head for one pass over `X`, at constant `learning_rate`.
 
         Parameters
@@ -124,11 +145,11 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
             training = self._validate_batch(classes, X, y, sample_weight, reset=not goes_on)
             fit = Fit(self, classes, training, goes_on=goes_on, **setup)
             fit.pass_once()
-            vars(self).update(fit.end())
+            self.__dict__.update(fit.end())
         return self
 
     @block_by_block(_one_number_a_class)
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of each class.
 
         Parameters
@@ -149,7 +170,7 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
         return probabilities
 
     @block_by_block(_one_number_a_class)
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the probability of each class.
 
         Parameters
@@ -164,7 +185,7 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
             return np.log(self.predict_proba(X))
 
     @block_by_block(_one_score_a_class)
-    def decision_function(self, X):
+    def decision_function(self, X: ArrayLike) -> Array:
         """Return the score of each class: what the probabilities are the softmax of.
 
         Parameters
@@ -183,7 +204,7 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
         return scores[:, 1] - scores[:, 0] if self.n_classes_ == 2 else scores
 
     @block_by_block(_one_class)
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> Array:
         """Return the most probable class.
 
         Parameters
@@ -197,24 +218,6 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
         """
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
-
-    @property
-    def head_(self):
-        def build():
-            from ._keras.scikeras_head import fitted_head_estimator
-
-            return fitted_head_estimator(self._head, self.dropout)
-
-        return self._built("head_", build)
-
-    @property
-    def model_(self):
-        def build():
-            from ._keras.whole_model import build_model
-
-            return build_model(self._frozen, self._head, self.test_time_augmentation)
-
-        return self._built("model_", build)
 
     @contextmanager
     def _one_call(self, X, y, sample_weight, passes=None):
@@ -285,7 +288,7 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
         rows = Rows(images, np.zeros(1, int), np.ones(1))
         setup = {"extractor": self._extractor(), "task": None, "progress": None}
         fit = Fit(self, classes, rows, goes_on=False, **setup)
-        vars(self).update(fit.trained_elsewhere(head, n_samples))
+        self.__dict__.update(fit.trained_elsewhere(head, n_samples))
         return self
 
     def _validate_new_images(self, X):
@@ -299,27 +302,6 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
         for rows, features in self._extractor().iterate(frozen, images):
             logits[rows] = self._head.logits(features)
         return logits
-
-    def _built(self, name, build):
-        """Return a Keras object of the fitted state, built when it is first asked for."""
-        if not self.__sklearn_is_fitted__():
-            raise AttributeError(f"{type(self).__name__} has no {name} before it is fitted.")
-        if name not in self._models:
-            import_keras()
-            self._models[name] = build()
-        return self._models[name]
-
-    def __dir__(self):
-        # scikit-learn asks for the value of each name, here and where a notebook shows them: that
-        # would build Keras models that nobody needs, and import TensorFlow after `load`.
-        not_built = {"head_", "model_"} - set(vars(self).get("_models", ()))
-        return [name for name in {*object.__dir__(self)} - not_built if hasattr(self, name)]
-
-    def __getstate__(self):
-        state = dict(super().__getstate__())
-        if "_models" in state:
-            state["_models"] = {}
-        return state
 
     def __sklearn_is_fitted__(self):
         return getattr(self, "_head", None) is not None

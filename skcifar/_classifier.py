@@ -1,7 +1,19 @@
 """MobileNetV2Classifier: its parameters and their documentation."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
 from ._base_classifier import BaseImageClassifier
 from ._model.mobilenet_v2 import MobileNetV2
+from ._validation.types import (
+    Engine,
+    FeatureLayers,
+    ImageShape,
+    PathLike,
+    PixelRange,
+    Precision,
+    RandomState,
+)
 
 
 class MobileNetV2Classifier(BaseImageClassifier):
@@ -156,38 +168,38 @@ class MobileNetV2Classifier(BaseImageClassifier):
     def __init__(
         self,
         *,
-        weights="imagenet",
-        alpha=None,
-        input_size="auto",
-        image_shape=None,
-        pixel_range="auto",
-        feature_layers="blocks",
-        hidden_units=(256,),
-        dropout=0.3,
-        optimizer="adam",
-        learning_rate=1e-3,
-        label_smoothing=0.0,
-        weight_decay=0.0,
-        batch_size=64,
-        epochs=20,
-        augmentation=None,
-        fine_tune_epochs=0,
-        fine_tune_blocks=4,
-        fine_tune_learning_rate=1e-4,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        class_weight=None,
-        test_time_augmentation=False,
-        warm_start=False,
-        feature_cache="memory",
-        engine="auto",
-        precision="float32",
-        checkpoint_dir=None,
-        callbacks=None,
-        random_state=None,
-        verbose=0,
-    ):
+        weights: PathLike | None = "imagenet",
+        alpha: float | None = None,
+        input_size: int | Literal["auto"] = "auto",
+        image_shape: ImageShape | None = None,
+        pixel_range: PixelRange = "auto",
+        feature_layers: FeatureLayers = "blocks",
+        hidden_units: Sequence[int] = (256,),
+        dropout: float = 0.3,
+        optimizer: str = "adam",
+        learning_rate: float = 1e-3,
+        label_smoothing: float = 0.0,
+        weight_decay: float = 0.0,
+        batch_size: int = 64,
+        epochs: int = 20,
+        augmentation: Literal["flip", "flip_translate"] | Any | None = None,
+        fine_tune_epochs: int = 0,
+        fine_tune_blocks: int | Literal["all"] = 4,
+        fine_tune_learning_rate: float = 1e-4,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        test_time_augmentation: bool = False,
+        warm_start: bool = False,
+        feature_cache: PathLike | None = "memory",
+        engine: Engine = "auto",
+        precision: Precision = "float32",
+        checkpoint_dir: PathLike | None = None,
+        callbacks: Sequence[Any] | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.weights = weights
         self.alpha = alpha
         self.input_size = input_size

@@ -2,10 +2,14 @@
 
 import copy
 import sys
+from collections.abc import Callable
 from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
+
+Method = TypeVar("Method", bound=Callable)
 
 
 def is_dask_array(X):
@@ -13,7 +17,7 @@ def is_dask_array(X):
     return isinstance(X, getattr(sys.modules.get("dask.array"), "Array", ()))
 
 
-def block_by_block(describe_output):
+def block_by_block(describe_output: Callable) -> Callable[[Method], Method]:
     """Make a method from images to one row an image return a Dask array for a Dask array.
 
     Shape and dtype of the images are checked at once. Nothing else is computed before the result
@@ -26,15 +30,15 @@ def block_by_block(describe_output):
         the method returns.
     """
 
-    def decorate(method):
+    def decorate(method: Method) -> Method:
         @wraps(method)
-        def run(self, X):
+        def run(self: Any, X: Any) -> Any:
             if not is_dask_array(X):
                 return method(self, X)
             _check_images(self, X)
             return _map_blocks(self, method.__name__, X, *describe_output(self, X))
 
-        return run
+        return cast(Method, run)
 
     return decorate
 

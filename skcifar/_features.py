@@ -1,8 +1,10 @@
 """MobileNetV2Features."""
 
 import functools
+from typing import Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,6 +16,15 @@ from ._system.progress import progress_bar
 from ._validation.parameters import check_parameters, integer, option
 from ._validation.pixel_range import warn_outside_range
 from ._validation.rollback import unchanged_on_error
+from ._validation.types import (
+    Array,
+    Engine,
+    FeatureLayers,
+    ImageShape,
+    PathLike,
+    PixelRange,
+    Precision,
+)
 
 
 @functools.cache
@@ -113,17 +124,17 @@ class MobileNetV2Features(
     def __init__(
         self,
         *,
-        weights="imagenet",
-        alpha=None,
-        input_size="auto",
-        image_shape=None,
-        pixel_range="auto",
-        feature_layers="blocks",
-        feature_cache="memory",
-        engine="auto",
-        precision="float32",
-        verbose=0,
-    ):
+        weights: PathLike | None = "imagenet",
+        alpha: float | None = None,
+        input_size: int | Literal["auto"] = "auto",
+        image_shape: ImageShape | None = None,
+        pixel_range: PixelRange = "auto",
+        feature_layers: FeatureLayers = "blocks",
+        feature_cache: PathLike | None = "memory",
+        engine: Engine = "auto",
+        precision: Precision = "float32",
+        verbose: int = 0,
+    ) -> None:
         self.weights = weights
         self.alpha = alpha
         self.input_size = input_size
@@ -136,7 +147,7 @@ class MobileNetV2Features(
         self.verbose = verbose
 
     @as_one_task
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Learn the shape and the range of the pixels, and load the weights.
 
         Parameters
@@ -169,7 +180,7 @@ class MobileNetV2Features(
         return self
 
     @block_by_block(lambda self, X: ((self._n_features_out,), np.float32))
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Array:
         """Return the features of `X`.
 
         Parameters
@@ -189,7 +200,7 @@ class MobileNetV2Features(
             progress.phase("features", len(images))
             return self._extractor().extract(self._frozen, images, progress=progress.advance)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the features.
 
         They say block and channel: ``mobilenetv2_block_3_17``; of the last convolution alone the

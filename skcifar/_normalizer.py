@@ -1,6 +1,9 @@
 """ImageNormalizer."""
 
+from typing import Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
@@ -11,6 +14,7 @@ from ._validation.images import IMAGE_CONSTRAINTS, ImageInputMixin
 from ._validation.parameters import check_parameters, option
 from ._validation.pixel_range import resolve_pixel_range
 from ._validation.rollback import unchanged_on_error
+from ._validation.types import Array, ImageShape, PixelRange
 
 _CONSTRAINTS = {
     "method": option("unit", "symmetric", "standardize"),
@@ -69,13 +73,19 @@ class ImageNormalizer(
     ((10, 32, 32, 3), 'float32', True)
     """
 
-    def __init__(self, method="unit", *, pixel_range="auto", image_shape=None):
+    def __init__(
+        self,
+        method: Literal["unit", "symmetric", "standardize"] = "unit",
+        *,
+        pixel_range: PixelRange = "auto",
+        image_shape: ImageShape | None = None,
+    ) -> None:
         self.method = method
         self.pixel_range = pixel_range
         self.image_shape = image_shape
 
     @as_one_task
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Learn the range, or the mean and deviation, of the pixels of `X`.
 
         Parameters
@@ -112,7 +122,7 @@ class ImageNormalizer(
         return np.full(n_channels, scale), np.full(n_channels, new_low - low * scale)
 
     @block_by_block(_same_shape)
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Array:
         """Return the normalised images.
 
         Parameters
@@ -131,7 +141,7 @@ class ImageNormalizer(
         return _like_input(images, X)
 
     @block_by_block(_same_shape)
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> Array:
         """Return images in the range that `fit` saw.
 
         Parameters

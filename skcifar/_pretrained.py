@@ -1,5 +1,7 @@
 """load_pretrained: a fitted classifier, without a download."""
 
+from typing import Literal
+
 import numpy as np
 
 from ._classifier import MobileNetV2Classifier
@@ -7,7 +9,7 @@ from ._model.head import Head, Standardization
 from ._weights.shipped import cifar10_weights
 
 
-def load_pretrained(name):
+def load_pretrained(name: Literal["cifar10"]) -> MobileNetV2Classifier:
     """Return a fitted classifier that ships with the package.
 
     Parameters

@@ -4,20 +4,25 @@ The protocol came with scikit-learn 1.9. Below it the names here do nothing, so 
 the package does not see the version.
 """
 
+from collections.abc import Callable
 from functools import wraps
+from typing import TypeVar, cast
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _with_callbacks
 except ImportError:
 
-    class CallbackSupportMixin:
+    class _NoCallbackSupport:
         """Adds nothing: this scikit-learn has no callbacks."""
 
         def _init_callback_context(self, **_):
             return _NoContext()
 
-    def with_callbacks(method):
+    def _with_callbacks(method):
         return method
+
+    CallbackSupportMixin = _NoCallbackSupport
 
     class _NoContext:
         def subcontext(self, **_):
@@ -28,6 +33,14 @@ except ImportError:
 
         def call_on_fit_task_end(self, **_):
             return False
+
+
+Method = TypeVar("Method", bound=Callable)
+
+
+def with_callbacks(method: Method) -> Method:
+    """Make scikit-learn's callbacks hear of a method; its signature stays."""
+    return _with_callbacks(method)
 
 
 class FitTask:
@@ -73,7 +86,7 @@ class FitTask:
         return self._epoch.call_on_fit_task_end(**self._arguments, reconstruction_attributes=fitted)
 
 
-def as_one_task(fit):
+def as_one_task(fit: Method) -> Method:
     """Make scikit-learn's callbacks hear of `fit` of a transformer."""
 
     @with_callbacks
@@ -85,4 +98,4 @@ def as_one_task(fit):
         task.end({})
         return self
 
-    return fit_as_task
+    return cast(Method, fit_as_task)

@@ -1,12 +1,15 @@
 """Measures of a classifier beyond scikit-learn's own."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import confusion_matrix
 from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import unique_labels
 
 
-def most_confused(y_true, y_pred):
+def most_confused(y_true: ArrayLike, y_pred: ArrayLike) -> list[tuple[Any, Any, int]]:
     """Count which classes are taken for which others.
 
     Parameters

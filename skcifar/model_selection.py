@@ -1,7 +1,8 @@
 """Choosing parameters: find_learning_rate."""
 
 import numpy as np
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_consistent_length
@@ -24,8 +25,14 @@ _GRID_FACTORS = (0.1, 0.3, 1.0, 3.0)
 
 
 def find_learning_rate(
-    estimator, X, y, *, min_learning_rate=1e-5, max_learning_rate=1.0, n_steps=100
-):
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    min_learning_rate: float = 1e-5,
+    max_learning_rate: float = 1.0,
+    n_steps: int = 100,
+) -> Bunch:
     """Train for a moment at growing learning rates and suggest one.
 
     A clone of the estimator takes one step a mini-batch, each at a learning rate a little above

@@ -112,6 +112,19 @@ def test_types_in_docstring_are_no_references(name):
     assert not [text for text in types if re.search(r"\w_\b", re.sub("`.*?`", "", text))]
 
 
+@pytest.mark.parametrize("name", DOCSTRINGS)
+def test_signature_is_annotated(name):
+    """For the type checkers of users; `make lint` checks that the types are right."""
+    signature = inspect.signature(locate(name))
+    bare = [
+        parameter.name
+        for parameter in signature.parameters.values()
+        if parameter.annotation is parameter.empty and parameter.name not in ("self", "cls")
+    ]
+    assert bare == []
+    assert inspect.isclass(locate(name)) or signature.return_annotation is not signature.empty
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_example_of_docstring_runs(name, without_pictures):
     finder = doctest.DocTestFinder(recurse=False)

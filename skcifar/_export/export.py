@@ -1,19 +1,26 @@
 """export: a fitted classifier for runtimes that know nothing of Python."""
 
 from pathlib import Path
+from typing import Literal
 
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .._base_classifier import BaseImageClassifier
 from .._normalizer import ImageNormalizer
+from .._validation.types import PathLike
 from . import to_litert, to_onnx, to_openvino
 
 # Modules that offer ``write(classifier, normalizers, path)``.
 _FORMATS = {"onnx": to_onnx, "litert": to_litert, "openvino": to_openvino}
 
 
-def export(estimator, path, format="onnx"):
+def export(
+    estimator: BaseEstimator,
+    path: PathLike,
+    format: Literal["onnx", "litert", "openvino"] = "onnx",
+) -> None:
     """Write a fitted classifier as one model for another runtime.
 
     The model takes float32 images (n, height, width, channels), with pixels as `fit` saw them,

@@ -14,6 +14,7 @@ Compiled networks are kept and shared by every estimator of the process.
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -106,7 +107,7 @@ def _batches(images, size):
             yield start, padded
 
 
-_compiled_networks = OrderedDict()
+_compiled_networks: OrderedDict[tuple, Callable] = OrderedDict()
 _compiling = threading.Lock()
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from .._model.frozen import FORMAT_VERSION
+from .._validation.types import PathLike
 
 MEMORY_LIMIT_VARIABLE = "SKCIFAR_MEMORY_CACHE_BYTES"
 DISK_LIMIT_VARIABLE = "SKCIFAR_DISK_CACHE_BYTES"
@@ -32,7 +33,7 @@ _PAGE_SIZE = 16384  # bytes: three rows of 1280 features fit; see benchmarks/fea
 _USE_RESOLUTION = 3600  # seconds: a row used again sooner is not marked again
 
 
-def clear_feature_cache(path=None):
+def clear_feature_cache(path: PathLike | None = None) -> None:
     """Forget the features that were kept.
 
     Parameters

@@ -1,1 +1,1 @@
-"""All that imports Keras at the top of a file: import these modules inside functions."""
+"""The Keras models of the package. Files that import Keras at the top: import them in functions."""

@@ -63,7 +63,7 @@ class _ReusableModel:
         return weights, [v.numpy() for v in self.model.optimizer.variables]
 
 
-_idle_models = OrderedDict()
+_idle_models: OrderedDict[tuple, list] = OrderedDict()
 _idle_models_lock = threading.Lock()
 _MAX_IDLE_MODELS = 8
 

@@ -7,7 +7,8 @@ network share one table; and with any object that offers the operations of
 `_keras.layers.KerasLayers`.
 """
 
-from typing import ClassVar, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 STEM = 0
 
@@ -59,7 +60,14 @@ class Network(Protocol):
     def features(self, feature_layers: str) -> tuple[FeatureLayer, ...]:
         """Return the maps that one of `FEATURE_LAYERS` stands for, from the stem up."""
 
-    def apply(self, layers, x, first: int, last: int, tap=None):
+    def apply(
+        self,
+        layers: Any,
+        x: Any,
+        first: int,
+        last: int,
+        tap: Callable[[str, Any], None] | None = None,
+    ) -> Any:
         """Apply the units `first` to `last` to `x`, with the operations of `layers`.
 
         `tap` is called with (name, map) for each map that any of `FEATURE_LAYERS` stands for.

@@ -15,7 +15,7 @@ from .._model.head import Head
 from .._normalizer import ImageNormalizer
 from .values import decode, encode, register_dataclass
 
-ESTIMATORS = {}
+ESTIMATORS: dict[str, type] = {}
 
 
 def register_estimator(cls):

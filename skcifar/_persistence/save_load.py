@@ -2,8 +2,12 @@
 
 import contextlib
 import warnings
+from typing import Any
+
+from sklearn.base import BaseEstimator
 
 from .._system.atomic_file import replaced_file
+from .._validation.types import PathLike
 from .archive import Archive, NewerFormatError, library_versions, write_archive
 from .steps import decode_step, encode_step
 
@@ -12,7 +16,7 @@ from .steps import decode_step, encode_step
 _SIGNIFICANT = {"scikit-learn": 2, "keras": 1}
 
 
-def save(estimator, path):
+def save(estimator: BaseEstimator, path: PathLike) -> None:
     """Save an estimator to one file.
 
     The file holds numbers and text, no pickles and no code. It is written beside `path`, synced
@@ -57,7 +61,8 @@ def save(estimator, path):
     >>> bool((same.predict(X) == classifier.predict(X)).all())
     True
     """
-    members, left_out = {}, []
+    members: dict[str, Any] = {}
+    left_out: list[str] = []
     content = encode_step(estimator, members, left_out)
     if left_out:
         warnings.warn(
@@ -70,7 +75,7 @@ def save(estimator, path):
         write_archive(file, content, members)
 
 
-def load(path):
+def load(path: PathLike) -> Any:
     """Load an estimator that `save` wrote.
 
     Checksums, sizes and types are checked first, and no code in the file is run.

@@ -9,7 +9,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,8 @@ class _Kind(NamedTuple):
 
     name: str
     type: type
-    to_parts: Callable[[object], list]
-    from_parts: Callable[[list], object]
+    to_parts: Callable[[Any], list]
+    from_parts: Callable[[list], Any]
 
 
 def _dataclass_kind(cls):

@@ -3,11 +3,13 @@
 import hashlib
 import tarfile
 from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.datasets import get_data_home
 
 from .._system.downloads import download
+from .._validation.types import PathLike
 from ._bunch import image_bunch
 from ._unpickler import load_arrays
 
@@ -38,7 +40,13 @@ University of Toronto, 2009.
 """
 
 
-def fetch_cifar10(*, subset="train", data_home=None, download_if_missing=True, return_X_y=False):
+def fetch_cifar10(
+    *,
+    subset: Literal["train", "test", "all"] = "train",
+    data_home: PathLike | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+) -> Any:
     """Load CIFAR-10, downloading it if it is not there.
 
     It is looked for in scikit-learn's data home: the folder ``cifar-10-batches-py``, then

@@ -1,5 +1,7 @@
 """scikit-learn's handwritten digits as small RGB images."""
 
+from typing import Any
+
 import numpy as np
 
 from ._bunch import image_bunch
@@ -16,7 +18,7 @@ CIFAR-10 that need no download.
 """
 
 
-def load_digits_rgb(*, return_X_y=False):
+def load_digits_rgb(*, return_X_y: bool = False) -> Any:
     """Load scikit-learn's handwritten digits as images like those of CIFAR-10.
 
     Real images, no download: for a first try, and where there is no network.

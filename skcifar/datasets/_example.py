@@ -10,7 +10,7 @@ from ._digits import load_digits_rgb
 _TEST_SHARE = 0.25
 
 
-def fetch_example_data(*, n_train=None, n_test=None):
+def fetch_example_data(*, n_train: int | None = None, n_test: int | None = None) -> Bunch:
     """Load CIFAR-10 and name the weights to start from, or what comes nearest to them here.
 
     CIFAR-10 and the ImageNet weights, where they are there or can be downloaded. Where CIFAR-10

@@ -5,14 +5,16 @@ from numbers import Integral
 from pathlib import Path
 
 import numpy as np
+from sklearn.utils import Bunch
 
+from .._validation.types import PathLike
 from ._bunch import image_bunch
 
 # What operating systems leave among pictures; names that begin with a dot are skipped too.
 _METADATA = ("thumbs.db", "desktop.ini", "__macosx")
 
 
-def load_image_folder(path, *, image_size):
+def load_image_folder(path: PathLike, *, image_size: int | tuple[int, int]) -> Bunch:
     """Load pictures from a folder that holds one folder a class.
 
     The layout is ``path/class_name/picture.png``. Nothing is skipped silently: what is no

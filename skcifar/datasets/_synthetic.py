@@ -3,11 +3,18 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._validation.types import ImageShape, RandomState
+
 _STRIPES = 4  # across the image: wide enough to survive resizing, many enough to be a texture
 _BASE, _COLOUR, _CONTRAST, _NOISE = 128, 48, 48, 12  # of 255: they add up to hardly any clipping
 
 
-def make_images(n_samples=100, n_classes=3, image_shape=(32, 32, 3), random_state=None):
+def make_images(
+    n_samples: int = 100,
+    n_classes: int = 3,
+    image_shape: ImageShape = (32, 32, 3),
+    random_state: RandomState = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Make synthetic images that a classifier can learn.
 
     Each class has its own colour and its own direction of stripes; where the stripes begin,

@@ -1,10 +1,15 @@
 """ConfusedPairsDisplay: which classes are taken for which, with images."""
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 
+from .._validation.types import ClassNames, OneAxes, Style
 from ..metrics import most_confused
 from ._drawing import (
     colors_and_markers,
@@ -57,13 +62,27 @@ class ConfusedPairsDisplay:
     [('cat', 'dog', 2), ('dog', 'cat', 1)]
     """
 
-    def __init__(self, pairs, *, examples=None, class_names=None):
+    def __init__(
+        self,
+        pairs: Sequence[tuple[Any, Any, int]],
+        *,
+        examples: Sequence[ArrayLike] | None = None,
+        class_names: ClassNames = None,
+    ) -> None:
         self.pairs = pairs
         self.examples = examples
         self.class_names = class_names
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, class_names=None, **keywords):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        class_names: ClassNames = None,
+        **keywords: Any,
+    ) -> Self:
         """Predict the classes of images and draw the pairs that get confused.
 
         Parameters
@@ -92,15 +111,15 @@ class ConfusedPairsDisplay:
     @classmethod
     def from_predictions(
         cls,
-        y_true,
-        y_pred,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
         *,
-        images=None,
-        class_names=None,
-        n_pairs=10,
-        n_examples=5,
-        **plot_keywords,
-    ):
+        images: ArrayLike | None = None,
+        class_names: ClassNames = None,
+        n_pairs: int = 10,
+        n_examples: int = 5,
+        **plot_keywords: Any,
+    ) -> Self:
         """Draw the pairs that got confused in predictions made before.
 
         Parameters
@@ -135,7 +154,7 @@ class ConfusedPairsDisplay:
             ]
         return cls(pairs, examples=examples, class_names=names).plot(**plot_keywords)
 
-    def plot(self, ax=None, *, bar_kw=None):
+    def plot(self, ax: OneAxes = None, *, bar_kw: Style = None) -> Self:
         """Draw bars and images.
 
         Parameters

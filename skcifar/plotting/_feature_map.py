@@ -1,11 +1,16 @@
 """FeatureMapDisplay: features of images in two dimensions."""
 
+from typing import Any, Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from .._validation.types import ClassNames, OneAxes, RandomState, Style
 from ._drawing import BESIDE, colors_and_markers, merge_style, place_labels, single_axes
 from ._reading import name_classes, shorten
 
@@ -60,8 +65,13 @@ class FeatureMapDisplay:
     """
 
     def __init__(
-        self, embedding, y, *, class_names=None, axis_names=("dimension 1", "dimension 2")
-    ):
+        self,
+        embedding: ArrayLike,
+        y: ArrayLike,
+        *,
+        class_names: ClassNames = None,
+        axis_names: tuple[str, str] = ("dimension 1", "dimension 2"),
+    ) -> None:
         self.embedding = embedding
         self.y = y
         self.class_names = class_names
@@ -69,8 +79,16 @@ class FeatureMapDisplay:
 
     @classmethod
     def from_estimator(
-        cls, features, X, y, *, method="pca", random_state=None, class_names=None, **plot_keywords
-    ):
+        cls,
+        features: BaseEstimator,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        method: Literal["pca", "tsne"] = "pca",
+        random_state: RandomState = None,
+        class_names: ClassNames = None,
+        **plot_keywords: Any,
+    ) -> Self:
         """Compute features of images, project them and draw the map.
 
         Parameters
@@ -110,7 +128,7 @@ class FeatureMapDisplay:
         names = name_classes(y, class_names=class_names)
         return cls(embedding, y, class_names=names, axis_names=axis_names).plot(**plot_keywords)
 
-    def plot(self, ax=None, *, scatter_kw=None):
+    def plot(self, ax: OneAxes = None, *, scatter_kw: Style = None) -> Self:
         """Draw the map.
 
         Parameters

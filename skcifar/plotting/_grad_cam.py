@@ -1,10 +1,15 @@
 """GradCAMDisplay: where in an image the decision for a class came from."""
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 
+from .._validation.types import Array, ClassNames, SeveralAxes, Style
 from ._drawing import fit_titles, merge_style, picture_grid, show_picture
 from ._grad_cam_maps import grad_cam
 from ._reading import (
@@ -65,7 +70,15 @@ class GradCAMDisplay:
     'cat 0.90'
     """
 
-    def __init__(self, images, heatmaps, targets, *, y_proba=None, class_names=None):
+    def __init__(
+        self,
+        images: Sequence[np.ndarray] | np.ndarray,
+        heatmaps: Sequence[np.ndarray] | np.ndarray,
+        targets: ArrayLike,
+        *,
+        y_proba: Sequence[float] | np.ndarray | None = None,
+        class_names: ClassNames = None,
+    ) -> None:
         self.images = images
         self.heatmaps = heatmaps
         self.targets = targets
@@ -74,8 +87,15 @@ class GradCAMDisplay:
 
     @classmethod
     def from_estimator(
-        cls, classifier, X, *, target=None, n_images=10, class_names=None, **plot_keywords
-    ):
+        cls,
+        classifier: BaseEstimator,
+        X: Array,
+        *,
+        target: ArrayLike | None = None,
+        n_images: int = 10,
+        class_names: ClassNames = None,
+        **plot_keywords: Any,
+    ) -> Self:
         """Compute the maps of images and draw them.
 
         Parameters
@@ -120,7 +140,7 @@ class GradCAMDisplay:
         display = cls(pictures, heatmaps, targets, y_proba=y_proba, class_names=names)
         return display.plot(**plot_keywords)
 
-    def plot(self, ax=None, *, heat_kw=None):
+    def plot(self, ax: SeveralAxes = None, *, heat_kw: Style = None) -> Self:
         """Draw the grid.
 
         Parameters

@@ -1,8 +1,12 @@
 """LearningRateDisplay: the loss over growing learning rates."""
 
-import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
+from typing import Any, Self
 
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import Bunch, check_consistent_length, column_or_1d
+
+from .._validation.types import OneAxes, Style
 from ._drawing import colors_and_markers, merge_style, single_axes
 
 
@@ -46,13 +50,15 @@ class LearningRateDisplay:
     'log'
     """
 
-    def __init__(self, learning_rates, losses, suggestion=None):
+    def __init__(
+        self, learning_rates: ArrayLike, losses: ArrayLike, suggestion: float | None = None
+    ) -> None:
         self.learning_rates = learning_rates
         self.losses = losses
         self.suggestion = suggestion
 
     @classmethod
-    def from_bunch(cls, result, **plot_keywords):
+    def from_bunch(cls, result: Bunch, **plot_keywords: Any) -> Self:
         """Draw what `skcifar.model_selection.find_learning_rate` returned.
 
         Parameters
@@ -68,7 +74,7 @@ class LearningRateDisplay:
         """
         return cls(result.learning_rates, result.losses, result.suggestion).plot(**plot_keywords)
 
-    def plot(self, ax=None, *, line_kw=None):
+    def plot(self, ax: OneAxes = None, *, line_kw: Style = None) -> Self:
         """Draw the curve.
 
         Parameters

@@ -1,11 +1,15 @@
 """PredictionsDisplay: images with the class they have and the class they were taken for."""
 
 from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 from sklearn.utils.multiclass import unique_labels
 
+from .._validation.types import ClassNames, SeveralAxes
 from ._drawing import fit_titles, picture_grid, say_nothing_to_draw, show_picture
 from ._reading import drawn_name, name_classes, predict_with_probability, to_pictures
 
@@ -51,7 +55,15 @@ class PredictionsDisplay:
     predicted: 8
     """
 
-    def __init__(self, images, y_true, y_pred, *, y_proba=None, class_names=None):
+    def __init__(
+        self,
+        images: np.ndarray,
+        y_true: np.ndarray,
+        y_pred: np.ndarray,
+        *,
+        y_proba: np.ndarray | None = None,
+        class_names: ClassNames = None,
+    ) -> None:
         self.images = images
         self.y_true = y_true
         self.y_pred = y_pred
@@ -59,7 +71,15 @@ class PredictionsDisplay:
         self.class_names = class_names
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, class_names=None, **plot_keywords):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        class_names: ClassNames = None,
+        **plot_keywords: Any,
+    ) -> Self:
         """Predict the classes of images and draw them.
 
         Parameters
@@ -91,8 +111,15 @@ class PredictionsDisplay:
 
     @classmethod
     def from_predictions(
-        cls, images, y_true, y_pred, *, y_proba=None, class_names=None, **plot_keywords
-    ):
+        cls,
+        images: ArrayLike,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        y_proba: ArrayLike | None = None,
+        class_names: ClassNames = None,
+        **plot_keywords: Any,
+    ) -> Self:
         """Draw images whose classes were predicted before.
 
         Parameters
@@ -117,15 +144,23 @@ class PredictionsDisplay:
         ValueError
             If the lengths differ, or the columns of `y_proba` do not fit the classes.
         """
-        images, y_true, y_pred = to_pictures(images), column_or_1d(y_true), column_or_1d(y_pred)
-        check_consistent_length(images, y_true, y_pred, y_proba)
-        names = name_classes(y_true, y_pred, class_names=class_names)
+        pictures, true, predicted = to_pictures(images), column_or_1d(y_true), column_or_1d(y_pred)
+        check_consistent_length(pictures, true, predicted, y_proba)
+        names = name_classes(true, predicted, class_names=class_names)
+        probability = None
         if y_proba is not None:
-            y_proba = _probability_of(y_pred, np.asarray(y_proba), unique_labels(y_true, y_pred))
-        display = cls(images, y_true, y_pred, y_proba=y_proba, class_names=names)
+            labels = unique_labels(true, predicted)
+            probability = _probability_of(predicted, np.asarray(y_proba), labels)
+        display = cls(pictures, true, predicted, y_proba=probability, class_names=names)
         return display.plot(**plot_keywords)
 
-    def plot(self, ax=None, *, order="first", n_images=20):
+    def plot(
+        self,
+        ax: SeveralAxes = None,
+        *,
+        order: Literal["first", "confident_errors", "least_sure"] = "first",
+        n_images: int = 20,
+    ) -> Self:
         """Draw the grid.
 
         Parameters

@@ -1,10 +1,13 @@
 """TrainingHistoryDisplay: loss and accuracy over the epochs of one or several fits."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
+from .._validation.types import SeveralAxes, Style
 from ._drawing import BESIDE, colors_and_markers, given_axes, is_single_axes, merge_style
 from ._reading import fitted_attribute
 
@@ -49,13 +52,25 @@ class TrainingHistoryDisplay:
     ['loss', 'accuracy']
     """
 
-    def __init__(self, histories, *, fine_tune_starts=None, mean=False):
+    def __init__(
+        self,
+        histories: Mapping[str, Mapping[str, Sequence[float]]],
+        *,
+        fine_tune_starts: Mapping[str, int] | None = None,
+        mean: bool = False,
+    ) -> None:
         self.histories = histories
         self.fine_tune_starts = fine_tune_starts
         self.mean = mean
 
     @classmethod
-    def from_estimator(cls, estimator, *, mean=None, **plot_keywords):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator | Sequence[BaseEstimator] | Mapping[str, BaseEstimator],
+        *,
+        mean: bool | None = None,
+        **plot_keywords: Any,
+    ) -> Self:
         """Draw the history of a fitted classifier, or of several.
 
         Parameters
@@ -87,7 +102,7 @@ class TrainingHistoryDisplay:
         starts = {name: fitted_attribute(fit, "fine_tune_start_") for name, fit in named.items()}
         return cls(histories, fine_tune_starts=starts, mean=mean).plot(**plot_keywords)
 
-    def plot(self, ax=None, *, line_kw=None):
+    def plot(self, ax: SeveralAxes = None, *, line_kw: Style = None) -> Self:
         """Draw both panels.
 
         Parameters

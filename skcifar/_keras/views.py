@@ -1,0 +1,54 @@
+"""A fitted classifier as Keras objects, built when they are first asked for.
+
+Imports Keras inside functions: estimators have it, and are there without Keras.
+"""
+
+from typing import Any
+
+from .._system.libraries import import_keras
+
+
+class KerasViewsMixin:
+    """Adds `head_` and `model_` to a classifier that is arrays: `_head` and `_frozen`.
+
+    They stand in `_models`, and never in a pickle.
+    """
+
+    @property
+    def head_(self) -> Any:
+        def build():
+            from .scikeras_head import fitted_head_estimator
+
+            return fitted_head_estimator(self._head, self.dropout)
+
+        return self._built("head_", build)
+
+    @property
+    def model_(self) -> Any:
+        def build():
+            from .whole_model import build_model
+
+            return build_model(self._frozen, self._head, self.test_time_augmentation)
+
+        return self._built("model_", build)
+
+    def _built(self, name, build):
+        """Return a Keras object of the fitted state, built when it is first asked for."""
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(f"{type(self).__name__} has no {name} before it is fitted.")
+        if name not in self._models:
+            import_keras()
+            self._models[name] = build()
+        return self._models[name]
+
+    def __dir__(self):
+        # scikit-learn asks for the value of each name, here and where a notebook shows them: that
+        # would build Keras models that nobody needs, and import TensorFlow after `load`.
+        not_built = {"head_", "model_"} - set(vars(self).get("_models", ()))
+        return [name for name in {*object.__dir__(self)} - not_built if hasattr(self, name)]
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "_models" in state:
+            state["_models"] = {}
+        return state
