@@ -11,6 +11,7 @@ import sqlite3
 import zipfile
 import zlib
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -64,6 +65,9 @@ PARAMETERS = {
     "weight_decay": 0.0,
     "weights": "cifar10",
 }
+
+# The features that there were.
+OldFeatures = partial(MobileNetV2Features, feature_layers="last")
 
 
 class OldFile:
@@ -214,7 +218,7 @@ def old_pipeline(trained_head, tmp_path):
 
 
 def test_a_pipeline_of_version_1_predicts_what_its_arrays_say(old_pipeline, trained_head, pictures):
-    features = MobileNetV2Features(weights="cifar10").fit_transform(pictures)
+    features = OldFeatures(weights="cifar10").fit_transform(pictures)
     kernel, bias, last_kernel, last_bias = trained_head
     hidden = np.maximum((features - 0.25) / 0.5 @ kernel + bias, 0)
     expected = softmax(hidden @ last_kernel + last_bias, axis=1)
@@ -267,7 +271,7 @@ def test_rows_of_a_cache_of_version_1_are_found(tmp_path, monkeypatch):
     write_old_cache(tmp_path, [(network, digest, 0, zlib.crc32(row), row.tobytes())])
     monkeypatch.setattr(extractor, "_engine_version", lambda engine: "2025.0.0")
     monkeypatch.setattr(engines, "run_network", None)
-    features = MobileNetV2Features(weights="cifar10", engine="tensorflow", feature_cache=tmp_path)
+    features = OldFeatures(weights="cifar10", engine="tensorflow", feature_cache=tmp_path)
     np.testing.assert_array_equal(features.fit_transform(image), [row])
 
 
