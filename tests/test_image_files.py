@@ -207,10 +207,22 @@ def test_one_picture_alone_is_an_error(files):
         ImageFiles(files, image_size=8)
 
 
+@pytest.mark.parametrize("shape", [(2, 1), (1, 2), ()])
+def test_a_table_is_an_error_that_names_a_column(shape):
+    with pytest.raises(TypeError, match=r'one dimension.*such as frame\["path"\]'):
+        ImageFiles(np.full(shape, "1.png"), image_size=8)
+
+
 @pytest.mark.parametrize("file", [3, None, np.zeros((4, 4, 3), np.uint8), float("nan")])
 def test_what_is_no_picture_is_named_by_its_place(file):
     with pytest.raises(TypeError, match=r"files\[1\] is a \w+; expected the path of a picture"):
         ImageFiles(["1.png", file], image_size=8)
+
+
+def test_frame_is_no_list_of_the_names_of_its_columns(paths):
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(TypeError, match="files must have one dimension"):
+        ImageFiles(pandas.DataFrame({"path": paths}), image_size=8)
 
 
 def test_open_files_are_refused_with_advice(paths):
@@ -261,7 +273,7 @@ def test_digests_decode_nothing(files, monkeypatch):
 def test_file_that_changes_between_two_readings_is_named(files, paths, first, second):
     first(files)
     paths[3].write_bytes(encoded(photograph(100), "PNG"))
-    with pytest.raises(ValueError, match=r"3\.png .*it has changed since it was read first"):
+    with pytest.raises(ValueError, match=r"3\.png .*it has changed since it was first read"):
         second(files)
     second(files[4:])
 

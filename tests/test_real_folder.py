@@ -22,7 +22,7 @@ def real_folder(tmp_path_factory):
 def test_one_error_names_all_that_cannot_be_used(real_folder, as_files):
     folder, unusable, _ = real_folder
     expected = set(unusable) - (set(TRUNCATED) if as_files else set())
-    with pytest.raises(ValueError, match="cannot be used; ") as caught:
+    with pytest.raises(ValueError, match="cannot be used, ") as caught:
         load_image_folder(folder, as_files=as_files)
     lines = str(caught.value).splitlines()
     named = [line.removeprefix(f"    {folder}/") for line in lines if line.startswith("    ")]
@@ -31,10 +31,10 @@ def test_one_error_names_all_that_cannot_be_used(real_folder, as_files):
 
 def test_error_groups_by_reason_and_advises(real_folder):
     folder, *_ = real_folder
-    with pytest.raises(ValueError, match="cannot be used; ") as caught:
+    with pytest.raises(ValueError, match="cannot be used, ") as caught:
         load_image_folder(folder)
     message = str(caught.value)
-    assert message.index("2 x it is a HEIC picture") < message.index("1 x the file is empty")
+    assert message.index("2: it is a HEIC picture") < message.index("1: the file is empty")
     for advice in ("pip install pillow-heif", "Most Compatible", "Copy or download it again"):
         assert advice in message
 

@@ -77,9 +77,6 @@ class ImageFiles:
     >>> folder.cleanup()
     """
 
-    ndim = 4
-    dtype = np.dtype(np.uint8)
-
     def __init__(self, files, *, image_size, resize="stretch", n_jobs=None):
         self._sizing = check_sizing(image_size, resize)
         check_n_jobs(n_jobs)
@@ -106,6 +103,16 @@ class ImageFiles:
     def shape(self):
         """(n, height, width, 3)."""
         return len(self.files), *self.image_shape
+
+    @property
+    def ndim(self):
+        """4."""
+        return 4
+
+    @property
+    def dtype(self):
+        """``uint8``."""
+        return np.dtype(np.uint8)
 
     def __len__(self):
         return len(self.files)
@@ -149,16 +156,18 @@ class ImageFiles:
         return images if dtype is None else images.astype(dtype, copy=False)
 
     def pieces(self, n_images=None):
-        """Yield all images, some at a time; the next ones are read while these are used.
+        """Return an iterator over all images, some at a time.
+
+        The next ones are read while these are used; what has been used is forgotten.
 
         Parameters
         ----------
         n_images : int, default=None
             How many at a time; None is what makes 16 MiB.
 
-        Yields
-        ------
-        images : ndarray of shape (n_images, height, width, 3), uint8
+        Returns
+        -------
+        iterator of ndarray of shape (n_images, height, width, 3), uint8
             The last one may be shorter.
         """
         size = n_images or max(_PIECE_BYTES // int(np.prod(self.image_shape)), 1)
@@ -190,6 +199,11 @@ def _as_objects(files):
         raise TypeError(
             f"files must be a list of pictures; got one {type(files).__name__}. Pass [file]; "
             f"load_image_folder reads folders."
+        )
+    if getattr(files, "ndim", 1) != 1:  # a frame would give the names of its columns
+        raise TypeError(
+            f"files must have one dimension; got shape {files.shape}. Pass a list or a column, "
+            f'such as frame["path"].'
         )
     if hasattr(files, "tolist"):  # NumPy's own strings take four bytes a letter
         files = files.tolist()

@@ -136,7 +136,7 @@ def check_unchanged(pins, index, found):
         pins[index] = np.frombuffer(found, np.uint8)
     elif pins[index].tobytes() != found:
         raise UnreadableError(
-            "it has changed since it was read first",
+            "it has changed since it was first read",
             "Begin anew, with the pictures as they are now.",
         )
 

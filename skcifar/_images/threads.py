@@ -35,16 +35,13 @@ def _is_integer(value):
 def in_blocks(function, n, n_jobs):
     """Yield ``function(range)`` for the ranges of a few numbers that make up ``range(n)``.
 
-    The ranges come in order; as many threads as `n_jobs` stands for work on them. What is not
-    begun when the caller stops is not begun any more.
+    The ranges come in order; as many threads as `n_jobs` stands for work on them.
     """
-    blocks = [range(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK)]
-    workers = min(n_threads(n_jobs), len(blocks))
+    blocks = (range(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK))
+    workers = min(n_threads(n_jobs), -(-n // _BLOCK))
     if workers <= 1:
-        yield from map(function, blocks)
-        return
-    with ThreadPoolExecutor(workers, "skcifar-pictures") as pool:
-        yield from pool.map(function, blocks)
+        return map(function, blocks)
+    return _computed_ahead(function, blocks, workers, 4 * workers)
 
 
 def one_ahead(function, items):
@@ -56,14 +53,19 @@ def one_ahead(function, items):
         Called in another thread, one item at a time.
     items : iterable
     """
-    with ThreadPoolExecutor(1, "skcifar-ahead") as worker:
+    return _computed_ahead(function, items, 1, 1)
+
+
+def _computed_ahead(function, items, workers, n_ahead):
+    """Yield results in order, `n_ahead` more under way; none is begun once the caller stops."""
+    with ThreadPoolExecutor(workers, "skcifar-pictures") as pool:
         pending = deque()
         try:
             for item in items:
-                pending.append(worker.submit(function, item))
-                if len(pending) > 1:
+                pending.append(pool.submit(function, item))
+                if len(pending) > n_ahead:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
         finally:
-            worker.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -44,20 +44,20 @@ def error_about(faults):
         return fault.named(printable(name))
     errors = {fault.error for _, fault in faults}
     kind = OSError if all(issubclass(error, OSError) for error in errors) else ValueError
-    return kind(f"{len(faults):,} pictures cannot be read.\n\n{listing(faults)}")
+    return kind(f"{len(faults):,} pictures cannot be read.\n{listing(faults)}")
 
 
 def listing(faults):
-    """Return the names of `faults`, grouped by reason, the most frequent reason first."""
+    """Return the lines of a message that name all faults, by reason, the most frequent first."""
     groups = {}
     for name, fault in faults:
         groups.setdefault((fault.reason, fault.advice), []).append(printable(name))
     ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
-    return "\n\n".join(_block(*group, names) for group, names in ordered)
+    return "\n".join(_group(*reason_and_advice, names) for reason_and_advice, names in ordered)
 
 
-def _block(reason, advice, names):
-    lines = [f"{len(names):,} x {reason}:", *(f"    {name}" for name in names[:_MAX_NAMES])]
+def _group(reason, advice, names):
+    lines = [f"{len(names):,}: {reason}. {advice}", *(f"    {n}" for n in names[:_MAX_NAMES])]
     if len(names) > _MAX_NAMES:
         lines.append(f"    and {len(names) - _MAX_NAMES:,} more")
-    return "\n".join([*lines, advice])
+    return "\n".join(lines)

@@ -200,12 +200,14 @@ def _tell(faults, root, n_good, on_error):
     if not faults or (on_error == "skip" and n_good):
         return
     message = (
-        f"{len(faults):,} files or folders in {printable(root)} cannot be used; "
-        f"{n_good:,} pictures can.\n\n{listing(faults)}"
+        f"{_counted(len(faults), 'file or folder', 'files or folders')} in {printable(root)} "
+        f"cannot be used, {_counted(n_good, 'picture', 'pictures')} can.\n{listing(faults)}\n"
     )
     if on_error == "warn" and n_good:
-        warnings.warn(f"{message}\n\nThey are left out.", UserWarning, stacklevel=3)
+        warnings.warn(f"{message}They are left out.", UserWarning, stacklevel=3)
         return
-    raise ValueError(
-        f'{message}\n\nWith on_error="skip" they are left out, and listed in `skipped`.'
-    )
+    raise ValueError(f'{message}With on_error="skip" they are left out and listed in `skipped`.')
+
+
+def _counted(number, one, more):
+    return f"{number:,} {one if number == 1 else more}"

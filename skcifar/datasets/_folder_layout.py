@@ -143,16 +143,16 @@ def _check_are_classes(root, folders, layout):
         raise ValueError(f"{name} holds no class folders. {_advice_without_folders(layout)}")
     parts = [folder.name for folder in folders if folder.name.lower() in _PARTS]
     if len(parts) == len(folders) or len(parts) > 1:
-        listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+        parts.sort(key=lambda part: _PARTS.index(part.lower()))
+        advised = printable(os.path.join(root, parts[0]))
         raise ValueError(
-            f"{name} holds {printable(listed)}, which are parts of a split and not classes. Load "
-            f'each part by itself: load_image_folder("{printable(os.path.join(root, parts[0]))}").'
+            f"{name} holds {', '.join(parts)}: parts of a split, not classes. Load each by itself, "
+            f'such as load_image_folder("{advised}").'
         )
     if len(folders) == 1 and _holds_folders_alone(folders[0].path):
-        inner = printable(folders[0].path)
         raise ValueError(
             f"{name} holds one folder around all others, which would be the only class. Pass the "
-            f'folder that holds the class folders: load_image_folder("{inner}").'
+            f'one that holds the class folders: load_image_folder("{printable(folders[0].path)}").'
         )
 
 

@@ -251,7 +251,7 @@ def test_nothing_left_is_an_error_however_errors_are_treated(tmp_path):
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / "1.png").write_bytes(b"text")
     for on_error in ("raise", "warn", "skip"):
-        with pytest.raises(ValueError, match=r"(?s)cannot be used; 0 pictures can.*it is text"):
+        with pytest.raises(ValueError, match=r"(?s)cannot be used, 0 pictures can.*it is text"):
             load_image_folder(tmp_path, on_error=on_error)
 
 
@@ -303,10 +303,10 @@ def test_parts_of_a_split_are_no_classes(tmp_path, parts):
         save(tmp_path / part / "cat" / "1.png")
         save(tmp_path / part / "dog" / "1.png", BLUE)
     (tmp_path / "labels.csv").write_text("")
-    with pytest.raises(ValueError, match="which are parts of a split and not classes") as caught:
+    with pytest.raises(ValueError, match="parts of a split, not classes") as caught:
         load_image_folder(tmp_path)
     advised = re.search(r'load_image_folder\("(.*)"\)', str(caught.value))[1]
-    assert advised == str(tmp_path / sorted(parts)[0])
+    assert advised == str(tmp_path / parts[0])
     assert load_image_folder(advised).target_names.tolist() == ["cat", "dog"]
 
 
