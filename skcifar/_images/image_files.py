@@ -48,7 +48,7 @@ class ImageFiles:
     shape : tuple
         ``(n, height, width, 3)``.
     ndim : int
-        4.
+        Always 4.
     dtype : dtype
         ``uint8``.
 
@@ -106,7 +106,7 @@ class ImageFiles:
 
     @property
     def ndim(self):
-        """4."""
+        """Always 4."""
         return 4
 
     @property
