@@ -1,5 +1,6 @@
 """Many pictures as a sequence that is read when it is needed."""
 
+import io
 import os
 import pickle
 import threading
@@ -8,6 +9,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from picture_folder import READABLE, encoded, photograph, write
+from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import cross_val_predict, train_test_split
 from sklearn.utils import _safe_indexing
@@ -308,6 +310,15 @@ def test_all_unreadable_files_of_a_reading_are_in_one_error(files, paths):
     assert [str(path) in str(caught.value) for path in paths[:8]] == [
         number in (3, 5, 7) for number in range(8)
     ]
+
+
+def test_pil_image_of_a_damaged_file_is_an_error_that_names_it(tmp_path):
+    noise = np.random.default_rng(0).integers(256, size=(64, 64, 3), dtype=np.uint8)
+    content = encoded(Image.fromarray(noise), "PNG")[:6000]
+    for read in (np.asarray, ImageFiles.digests):
+        files = ImageFiles([photograph(0), Image.open(io.BytesIO(content))], image_size=8)
+        with pytest.raises(ValueError, match=r"A PIL image .*\(64, 64\) cannot be read.*truncated"):
+            read(files)
 
 
 def test_error_stops_the_reading_of_pieces(files, paths):

@@ -53,8 +53,7 @@ def decode(picture, sizing):
     try:
         if isinstance(picture, bytes):
             return _decode_bytes(picture, sizing)
-        with _pil_images:
-            picture.load()
+        _load(picture)
         return _pixels(picture, picture.size, 1.0, sizing)
     except UnreadableError:
         raise
@@ -95,12 +94,20 @@ def digest(picture, sizing):
 
 def _parts_of(picture):
     """Return the bytes that make up a PIL image."""
-    with _pil_images:
-        picture.load()
+    _load(picture)
     palette = picture.getpalette("RGBA") if picture.mode == "P" else None
     transparency = picture.info.get("transparency")
     facts = (picture.mode, picture.size, palette, transparency, _orientation(picture))
     return [b"PIL image ", repr(facts).encode(), picture.tobytes()]
+
+
+def _load(picture):
+    """Decode what a PIL image has not yet read of its file."""
+    try:
+        with _pil_images:
+            picture.load()
+    except Exception as error:
+        raise explain(error, picture) from error
 
 
 def _decode_bytes(content, sizing):
