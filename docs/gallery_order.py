@@ -5,6 +5,7 @@ from pathlib import Path
 _ORDER = (
     "plot_cifar10_workflow",
     "plot_image_folder",
+    "plot_resizing_pictures",
     "plot_cross_validation",
     "plot_grid_search",
     "plot_learning_rate",

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 from sklearn.model_selection import GridSearchCV, train_test_split
 
-from skcifar import MobileNetV2Classifier
+from skcifar import MobileNetV2Classifier, load_image
 from skcifar.datasets import fetch_example_data, load_image_folder
 from skcifar.plotting import PredictionsDisplay
 
@@ -93,11 +93,10 @@ for number in np.flatnonzero(y_pred != y_test):
 # %%
 # One new picture
 # ---------------
-# Bring it to the same size, and pass a batch of one.
+# `load_image` reads it as the folder was read; pass a batch of one.
 
-picture = Image.open(data.filenames[test[0]]).convert("RGB").resize((96, 96))
-X_new = np.asarray(picture)[None]
-probability = search.predict_proba(X_new)[0]
+image = load_image(data.filenames[test[0]], image_size=96)
+probability = search.predict_proba(image[None])[0]
 for column in np.argsort(-probability)[:3]:
     print(f"{search.classes_[column]}: {probability[column]:.3f}")
 

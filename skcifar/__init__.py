@@ -5,12 +5,15 @@ from ._classifier import MobileNetV2Classifier
 from ._export.export import export
 from ._extraction.feature_cache import clear_feature_cache
 from ._features import MobileNetV2Features
+from ._images.image_files import ImageFiles
+from ._images.reading import load_image
 from ._normalizer import ImageNormalizer
 from ._persistence.save_load import load, save
 from ._pretrained import load_pretrained
 from ._version import __version__
 
 __all__ = [
+    "ImageFiles",
     "ImageNormalizer",
     "MobileNetV2Classifier",
     "MobileNetV2Features",
@@ -19,6 +22,7 @@ __all__ = [
     "datasets",
     "export",
     "load",
+    "load_image",
     "load_pretrained",
     "metrics",
     "model_selection",

@@ -24,7 +24,7 @@ LAYERS = (
     ("_extraction", "_weights", "datasets"),
     ("_keras", "plotting"),
     ("_model", "metrics"),
-    ("_validation", "_system", "_dask", "_sklearn_callbacks"),
+    ("_validation", "_images", "_system", "_dask", "_sklearn_callbacks"),
     ("_version",),
 )
 LEVEL = {room: level for level, row in enumerate(LAYERS) for room in row}

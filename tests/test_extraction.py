@@ -6,12 +6,13 @@ import pytest
 
 from skcifar._extraction import engines, extractor, openvino_engine, tensorflow_engine
 from skcifar._extraction.digests import image_digests
-from skcifar._extraction.engines import check_precision, n_threads, resolve_engine, run_network
+from skcifar._extraction.engines import check_precision, resolve_engine, run_network
 from skcifar._extraction.extractor import Extractor
 from skcifar._extraction.feature_cache import MemoryStore
 from skcifar._extraction.shifting import shifted_by_content
 from skcifar._model.frozen import FrozenNetwork
 from skcifar._model.mobilenet_v2 import MobileNetV2
+from skcifar._system.processors import n_processors
 from skcifar._weights.loading import load_backbone
 from skcifar.datasets import make_images
 
@@ -170,5 +171,5 @@ def test_shifts_derive_from_the_image_and_stay_within_an_eighth(images):
 
 
 def test_threads_are_those_that_joblib_grants():
-    granted = joblib.Parallel(n_jobs=2)(joblib.delayed(n_threads)() for _ in range(2))
+    granted = joblib.Parallel(n_jobs=2)(joblib.delayed(n_processors)() for _ in range(2))
     assert granted == [max(1, joblib.cpu_count() // 2)] * 2

@@ -4,6 +4,7 @@ Each run takes the same examples; ``FUZZING_EFFORT=50 pytest tests/test_fuzzing.
 times as many, and others each time. What that found stands here as an ``@example``.
 """
 
+import functools
 import io
 import json
 import os
@@ -21,7 +22,14 @@ from PIL import Image
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from skcifar import ImageNormalizer, MobileNetV2Classifier, load, save
+from skcifar import (
+    ImageFiles,
+    ImageNormalizer,
+    MobileNetV2Classifier,
+    load,
+    load_image,
+    save,
+)
 from skcifar._extraction.feature_cache import _DATABASE_NAME, DiskStore, MemoryStore
 from skcifar._training.checkpoint import PhaseCheckpoint
 from skcifar.datasets import fetch_cifar10, load_image_folder, make_images
@@ -477,6 +485,99 @@ def test_damaged_pictures_are_read_or_named(tmp_path_factory, data, format):
         assert str(picture) in str(result)
     else:
         assert result.images.shape == (1, 8, 8, 3)
+
+
+@examples(120)
+@given(
+    data=st.data(),
+    format=st.sampled_from(sorted(PICTURES)),
+    resize=st.sampled_from(["stretch", "crop", "pad"]),
+    image_size=st.integers(1, 40) | st.tuples(st.integers(1, 40), st.integers(1, 40)),
+)
+def test_damaged_bytes_are_read_or_refused_alike(data, format, resize, image_size):
+    """By `load_image` and by `ImageFiles`, and twice the same."""
+    whole = PICTURES[format]
+    content = data.draw(damages(len(whole)))(whole)
+    options = {"image_size": image_size, "resize": resize}
+    files = ImageFiles([content], **options)
+    image = outcome(load_image, content, **options, allowed=ValueError)
+    images = outcome(np.asarray, files, allowed=ValueError)
+    if isinstance(image, ValueError):
+        assert str(image) == str(images)
+    else:
+        assert (image.shape, image.dtype) == (files.image_shape, np.uint8)
+        np.testing.assert_array_equal(images, [image])
+
+
+@examples(40)
+@given(
+    size=st.tuples(st.integers(1, 300), st.integers(1, 300)),
+    mode=st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F"]),
+    image_size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    resize=st.sampled_from(["stretch", "crop", "pad"]),
+    orientation=st.integers(0, 9),
+)
+def test_pictures_of_any_kind_and_size_are_read(size, mode, image_size, resize, orientation):
+    picture = Image.new(mode, size)
+    picture.getexif()[0x0112] = orientation
+    image = load_image(picture, image_size=image_size, resize=resize)
+    assert image.shape == (*image_size, 3)
+
+
+@examples(60)
+@given(name=st.binary(min_size=1, max_size=40).filter(lambda name: not {0, 47} & set(name)))
+@example(name=b"two\nlines.png")
+@example(name=b"\xff.png")
+@example(name=b"~root")
+@example(name=b"-")
+def test_pictures_of_any_name_are_read_or_passed_over(tmp_path_factory, name):
+    assume(name not in (b".", b".."))
+    folder = tmp_path_factory.mktemp("names")
+    (folder / "cat").mkdir()
+    (folder / "cat" / "1.png").write_bytes(PICTURES["PNG"])
+    path = os.path.join(os.fsencode(folder / "cat"), name)
+    with open(path, "wb") as file:
+        file.write(b"text")
+    data = outcome(load_image_folder, folder, image_size=8, allowed=ValueError)
+    if isinstance(data, ValueError):
+        assert all(line.isprintable() for line in str(data).splitlines())
+    else:
+        hidden = name.startswith(b".") or name.lower() in (b"thumbs.db", b"desktop.ini")
+        assert hidden or os.fsdecode(name) == "1.png"
+    with open(path, "wb") as file:
+        file.write(PICTURES["PNG"])
+    image = load_image(os.fsdecode(path), image_size=8)
+    np.testing.assert_array_equal(image, load_image(PICTURES["PNG"], image_size=8))
+
+
+N_FILES = 7
+INDICES = st.one_of(
+    st.slices(N_FILES),
+    hnp.arrays(np.bool_, N_FILES),
+    hnp.arrays(np.int64, st.integers(0, 9), elements=st.integers(-N_FILES, N_FILES - 1)),
+    st.lists(st.integers(-N_FILES, N_FILES - 1), max_size=9),
+    st.integers(-N_FILES, N_FILES - 1),
+)
+
+
+@examples(100)
+@given(first=INDICES.filter(lambda index: not isinstance(index, int)), second=INDICES)
+def test_parts_of_files_are_those_of_an_array(first, second):
+    files = ImageFiles([encoded(number) for number in range(N_FILES)], image_size=4)
+    images = np.asarray(files)
+    expected = outcome(lambda: images[first][second], allowed=IndexError)
+    found = outcome(lambda: np.asarray(files[first][second]), allowed=IndexError)
+    if isinstance(expected, IndexError):
+        assert isinstance(found, IndexError)
+    else:
+        np.testing.assert_array_equal(found, expected)
+
+
+@functools.cache
+def encoded(number):
+    stream = io.BytesIO()
+    Image.new("L", (4, 4), number).save(stream, "PNG")
+    return stream.getvalue()
 
 
 BATCH = pickle.dumps(

@@ -11,15 +11,14 @@ An engine is a module that offers
 Compiled networks are kept and shared by every estimator of the process.
 """
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from joblib import cpu_count
 
+from .._system.processors import n_processors
 from . import openvino_engine, tensorflow_engine
 from .shifting import shifted_by_content
 
@@ -68,12 +67,6 @@ def check_precision(engine, precision):
         )
 
 
-def n_threads():
-    """Return how many threads an engine may use here: what joblib grants, in its workers too."""
-    granted = os.environ.get("OMP_NUM_THREADS", "")
-    return min(int(granted), cpu_count()) if granted.isdigit() and int(granted) else cpu_count()
-
-
 def run_network(frozen, images, engine, precision):
     """Return the features of `images`, computed now.
 
@@ -90,7 +83,7 @@ def run_network(frozen, images, engine, precision):
     features = np.empty((len(images), *frozen.feature_shape), np.float32)
     if frozen.translation:
         images = shifted_by_content(images, frozen.translation)
-    run = _compiled(frozen, engine, precision, n_threads())
+    run = _compiled(frozen, engine, precision, n_processors())
     run(_batches(images, _ENGINES[engine].BATCH_SIZE), features)
     return features
 

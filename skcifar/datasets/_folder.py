@@ -1,59 +1,109 @@
 """Your own pictures, from one folder a class."""
 
 import warnings
-from numbers import Integral
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, check_random_state
 
-from .._validation.types import PathLike
-from ._bunch import image_bunch
+from .._images.image_files import ImageFiles
+from .._images.reading import check_headers, read_into
+from .._images.sizing import check_sizing
+from .._images.unreadable import listing, printable
+from .._system.progress import progress_bar
+from .._validation.types import PathLike, RandomState
+from ._equal_files import warn_of_equal_files
+from ._folder_layout import read_layout
 
-# What operating systems leave among pictures; names that begin with a dot are skipped too.
-_METADATA = ("thumbs.db", "desktop.ini", "__macosx")
+_ON_ERROR = ("raise", "warn", "skip")
 
 
-def load_image_folder(path: PathLike, *, image_size: int | tuple[int, int]) -> Bunch:
+def load_image_folder(
+    path: PathLike,
+    *,
+    image_size: int | tuple[int, int] = 96,
+    resize: Literal["stretch", "crop", "pad"] = "stretch",
+    shuffle: bool = True,
+    random_state: RandomState = 0,
+    recursive: bool = True,
+    on_error: Literal["raise", "warn", "skip"] = "raise",
+    as_files: bool = False,
+    return_X_y: bool = False,
+    verbose: int = 0,
+) -> Any:
     """Load pictures from a folder that holds one folder a class.
 
-    The layout is ``path/class_name/picture.png``. Nothing is skipped silently: what is no
-    picture is an error, apart from hidden files (their names begin with a dot),
-    ``Thumbs.db``, ``desktop.ini`` and ``__MACOSX``.
+    The layout is ``path/class_name/picture.jpg``; pictures in folders below belong to the class
+    as well. Hidden files (their names begin with a dot), ``Thumbs.db``, ``desktop.ini`` and
+    ``__MACOSX`` are passed over, tables and texts beside the class folders are listed in
+    `skipped`, and links to folders are not followed. Everything else is a picture, or a fault.
 
     Parameters
     ----------
     path : str or path-like
-        The folder that holds the folders of the classes.
-    image_size : int or (height, width)
+        The folder that holds the folders of the classes; ``~`` is the home folder.
+    image_size : int or (height, width), default=96
         Size in pixels to bring every picture to, with bilinear interpolation (antialiased when
-        shrinking). The aspect ratio is not kept.
+        shrinking).
+    resize : {"stretch", "crop", "pad"}, default="stretch"
+        What becomes of the aspect ratio. "stretch" does not keep it. "crop" keeps it and uses the
+        middle of the picture. "pad" keeps it and adds grey borders.
+    shuffle : bool, default=True
+        Whether the pictures come in random order. Without, they come class by class, and
+        cross-validation without shuffling leaves whole classes out.
+    random_state : int, RandomState instance or None, default=0
+        Which random order.
+    recursive : bool, default=True
+        Whether folders within those of the classes are read, too.
+    on_error : {"raise", "warn", "skip"}, default="raise"
+        What happens with files that cannot be used: one error that names all of them, by reason;
+        or they are left out and listed in `skipped`, with or without one warning.
+    as_files : bool, default=False
+        Whether `images` is an :class:`~skcifar.ImageFiles` that reads the pictures when they are
+        needed, for more of them than fit into memory. Then only the header of each file is
+        checked here; damage further inside is an error when that picture is read.
+    return_X_y : bool, default=False
+        Whether to return images and names of classes alone.
+    verbose : int, default=0
+        1 shows progress.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
         With the fields
 
-        images : ndarray of shape (n_samples, height, width, 3), uint8
+        images : ndarray of shape (n_samples, height, width, 3), uint8, or ImageFiles
             RGB images, upright as their EXIF data say. What is transparent is white; of an
-            animation it is the first picture.
+            animation or a file with several pages it is the first; of 16-bit pixels it is the
+            upper 8 bits. See :func:`~skcifar.load_image`, which decodes by the same code.
         data : ndarray of shape (n_samples, height * width * 3), uint8
-            The same images, each as one row.
+            The same images, each as one row; not with `as_files`.
         target : ndarray of shape (n_samples,)
             Classes, as indices of `target_names`.
         target_names : ndarray of shape (n_classes,)
             Names of the folders, sorted.
-        filenames : ndarray of shape (n_samples,)
-            Paths of the pictures: class by class, sorted within each.
+        filenames : ndarray of shape (n_samples,), object
+            Paths of the pictures.
+        skipped : list of (str, str)
+            Paths that are not among the pictures, and why.
         DESCR : str
             Where they come from.
+    (images, y) : tuple if ``return_X_y=True``
+        The images, and the name of the class of each.
 
     Raises
     ------
     ValueError
-        If `image_size` is no size, if a picture cannot be read, or if the layout is another.
+        If files cannot be used and `on_error` is "raise"; if the folder holds no class folders,
+        or what looks like parts of a split; if a parameter is none.
     OSError
         If `path` is no folder, or may not be read.
+
+    See Also
+    --------
+    skcifar.load_image : One picture, for example a new one to predict.
+    skcifar.ImageFiles : Pictures with labels from elsewhere, for example a table.
 
     Examples
     --------
@@ -62,115 +112,104 @@ def load_image_folder(path: PathLike, *, image_size: int | tuple[int, int]) -> B
     >>> from PIL import Image
     >>> from skcifar.datasets import load_image_folder
     >>> with TemporaryDirectory() as folder:
-    ...     for name in ("cat", "dog"):
+    ...     for name, colour in (("cat", "black"), ("dog", "brown")):
     ...         Path(folder, name).mkdir()
-    ...         Image.new("RGB", (64, 48)).save(Path(folder, name, "1.png"))
-    ...     pets = load_image_folder(folder, image_size=32)
+    ...         Image.new("RGB", (64, 48), colour).save(Path(folder, name, "1.png"))
+    ...     pets = load_image_folder(folder, image_size=32, shuffle=False)
     >>> pets.images.shape
     (2, 32, 32, 3)
     >>> pets.target_names[pets.target].tolist()
     ['cat', 'dog']
     """
-    height, width = _check_image_size(image_size)
-    root = Path(path)
+    sizing = check_sizing(image_size, resize)
+    if on_error not in _ON_ERROR:
+        raise ValueError(f"on_error must be one of {_ON_ERROR}; got {on_error!r}.")
+    root = _check_folder(path)
+    layout = read_layout(root, recursive)
+    paths, labels = _samples(layout.classes)
+    if shuffle:
+        order = check_random_state(random_state).permutation(len(paths))
+        paths, labels = paths[order], labels[order]
+    with progress_bar(verbose) as progress:
+        progress.phase("Reading pictures", len(paths))
+        read = _read_headers if as_files else _read_pixels
+        images, kept, faults = read(paths, sizing, progress)
+    faults = sorted(layout.faults + faults, key=lambda fault: fault[0])
+    _tell(faults, root, len(kept), on_error)
+    filenames = paths[kept]
+    target_names, target = np.unique(labels[kept], return_inverse=True)
+    warn_of_equal_files(filenames, target)
+    if return_X_y:
+        return images, target_names[target]
+    return Bunch(
+        images=images,
+        **({} if as_files else {"data": images.reshape(len(images), -1)}),
+        target=target,
+        target_names=target_names,
+        filenames=filenames,
+        skipped=[(file, fault.reason) for file, fault in layout.ignored + faults],
+        DESCR=f"{len(images):,} pictures in {len(target_names)} classes from {root}, "
+        f"{sizing.height} x {sizing.width} px.\n",
+    )
+
+
+def _check_folder(path):
+    root = Path(path).expanduser()
     if not root.is_dir():
         raise FileNotFoundError(
-            f"{root} is no folder. Give the folder that holds one folder of pictures a class."
+            f"{printable(root)} is not a folder. Give the folder that holds one folder of "
+            f"pictures for each class."
         )
-    files_of_class = {folder.name: _pictures(folder) for folder in _class_folders(root)}
-    files = [file for files in files_of_class.values() for file in files]
-    images = np.empty((len(files), height, width, 3), dtype=np.uint8)
-    for image, file in zip(images, files, strict=True):
-        image[:] = _read_picture(file, (width, height))
-    counts = [len(files) for files in files_of_class.values()]
-    target = np.repeat(np.arange(len(counts)), counts)
-    descr = (
-        f"{len(files):,} pictures in {len(counts)} classes from {root}, {height} x {width} px.\n"
+    return str(root)
+
+
+def _samples(classes):
+    """Return the paths of all classes, and the name of the class of each."""
+    paths = np.array([path for files in classes.values() for path in files], object)
+    return paths, np.repeat(list(classes), [len(files) for files in classes.values()])
+
+
+def _read_pixels(paths, sizing, progress):
+    """Return the images that can be read, the indices of their paths, and (path, fault) pairs."""
+    images = np.empty((len(paths), *sizing.image_shape), np.uint8)
+    bad = _collect(read_into(images, paths, sizing, n_jobs=None), progress)
+    kept = np.delete(np.arange(len(paths)), list(bad))
+    if bad:
+        for new, old in enumerate(kept):  # in place: a copy might not fit into memory
+            images[new] = images[old]
+    return images[: len(kept)], kept, [(paths[index], fault) for index, fault in bad.items()]
+
+
+def _read_headers(paths, sizing, progress):
+    """Return the same, with images that are still to be read."""
+    bad = _collect(check_headers(paths), progress)
+    kept = np.delete(np.arange(len(paths)), list(bad))
+    images = ImageFiles(paths[kept], image_size=(sizing.height, sizing.width), resize=sizing.resize)
+    return images, kept, [(paths[index], fault) for index, fault in bad.items()]
+
+
+def _collect(blocks, progress):
+    """Return what is wrong with pictures, by index, and report how far the reading is."""
+    bad = {}
+    for n_done, faults in blocks:
+        bad.update(faults)
+        progress.advance(n_done)
+    return bad
+
+
+def _tell(faults, root, n_good, on_error):
+    """Raise or warn about what cannot be used; raise if nothing is left."""
+    if not faults or (on_error == "skip" and n_good):
+        return
+    message = (
+        f"{_counted(len(faults), 'file or folder', 'files or folders')} in {printable(root)} "
+        f"cannot be used, {_counted(n_good, 'picture', 'pictures')} can.\n{listing(faults)}\n"
     )
-    filenames = np.array([str(file) for file in files])
-    return image_bunch(images, target, list(files_of_class), descr, filenames=filenames)
+    if on_error == "warn" and n_good:
+        warnings.warn(f"{message}They are left out.", UserWarning, stacklevel=3)
+        return
+    raise ValueError(f'{message}With on_error="skip" they are left out and listed in `skipped`.')
 
 
-def _check_image_size(image_size):
-    """Return (height, width)."""
-    size = (image_size, image_size) if isinstance(image_size, Integral) else image_size
-    try:
-        height, width = size
-        if all(isinstance(side, Integral) and side > 0 for side in size):
-            return int(height), int(width)
-    except (TypeError, ValueError):
-        pass
-    raise ValueError(
-        f"image_size must be a number of pixels, or (height, width), such as 96 or (96, 128); "
-        f"got {image_size!r}."
-    )
-
-
-def _class_folders(root):
-    folders = _visible(root)
-    for entry in folders:
-        if not entry.is_dir():
-            raise ValueError(
-                f"{entry} lies beside the folders of the classes. Move it into the folder of "
-                f"its class, or away: the layout is class_name/picture.png."
-            )
-    if not folders:
-        raise ValueError(
-            f"{root} holds no folders. Put the pictures of each class into a folder of its own: "
-            f"the layout is class_name/picture.png."
-        )
-    return folders
-
-
-def _pictures(folder):
-    files = _visible(folder)
-    if not files:
-        raise ValueError(
-            f"{folder} holds no pictures. Put some in, or remove it: each folder is a class."
-        )
-    for file in files:
-        if not file.is_file():
-            raise ValueError(
-                f"{file} is no file. Move it away: the layout is class_name/picture.png, with "
-                f"no folders below those of the classes."
-            )
-    return files
-
-
-def _visible(folder):
-    return sorted(
-        entry
-        for entry in folder.iterdir()
-        if not entry.name.startswith(".") and entry.name.lower() not in _METADATA
-    )
-
-
-def _read_picture(file, size):
-    """Return the pixels of one picture, brought to `size` (width, height)."""
-    from PIL import Image, ImageOps
-
-    try:
-        with warnings.catch_warnings():
-            # Pillow only warns about pictures that take up to twice what it holds for safe.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as picture:
-                upright = _to_rgb(ImageOps.exif_transpose(picture))
-        return np.asarray(upright.resize(size, Image.Resampling.BILINEAR))
-    # Decoders raise nearly anything on damaged files, from SyntaxError to zlib.error.
-    except Exception as error:
-        raise ValueError(
-            f"{file} cannot be read as a picture: {error}. Repair it, or move it out of the folder."
-        ) from error
-
-
-def _to_rgb(picture):
-    from PIL import Image
-
-    if picture.mode.startswith(("I", "F")):
-        # Pillow would cut off everything above 255.
-        raise ValueError(f"its pixels have more than 8 bits (mode {picture.mode})")
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture).convert("RGB")
+def _counted(number, one, more):
+    return f"{number:,} {one if number == 1 else more}"

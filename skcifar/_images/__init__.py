@@ -1,0 +1,1 @@
+"""Pictures as they lie: files, bytes and PIL images, decoded by one function."""

@@ -1,0 +1,154 @@
+"""One picture, or many into an array."""
+
+import numpy as np
+
+from .decoding import DIGEST_BYTES, check_header, decode, digest
+from .sizing import check_sizing
+from .sources import check_picture, name_of, read_file, read_stream
+from .threads import in_blocks
+from .unreadable import UnreadableError
+
+
+def load_image(file, *, image_size, resize="stretch"):
+    """Load one picture as pixels.
+
+    :class:`~skcifar.ImageFiles` and :func:`~skcifar.datasets.load_image_folder` decode by the
+    same code: a picture has the same pixels in all three, so that a classifier that was fitted on
+    a folder can be asked about a new file.
+
+    Parameters
+    ----------
+    file : str, path-like, bytes, file object or PIL.Image.Image
+        The path of a picture (``~`` is the home folder), the content of its file, a file that is
+        open for reading bytes, or a picture that Pillow has opened. What it is is judged by its
+        content, not by the ending of its name.
+    image_size : int or (height, width)
+        Size in pixels to bring the picture to, with bilinear interpolation (antialiased when
+        shrinking).
+    resize : {"stretch", "crop", "pad"}, default="stretch"
+        What becomes of the aspect ratio. "stretch" does not keep it. "crop" keeps it and uses the
+        middle of the picture. "pad" keeps it and adds grey borders.
+
+    Returns
+    -------
+    image : ndarray of shape (height, width, 3), uint8
+        RGB pixels, upright as the EXIF data say. What is transparent is white; of an animation or
+        a file with several pages it is the first. Of 16-bit pixels the upper 8 bits are kept.
+
+    Raises
+    ------
+    ValueError
+        If it is no picture, or a damaged one, or one of more pixels than
+        ``PIL.Image.MAX_IMAGE_PIXELS``; if `image_size` or `resize` are none.
+    OSError
+        If the file is not there, or may not be read.
+
+    See Also
+    --------
+    skcifar.ImageFiles : Many pictures, read when they are needed.
+    skcifar.datasets.load_image_folder : A folder with one folder a class.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> from skcifar import load_image
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "new.jpg")
+    ...     Image.new("RGB", (640, 480), "red").save(path)
+    ...     image = load_image(path, image_size=96)
+    >>> image.shape
+    (96, 96, 3)
+
+    Estimators take several images: ``classifier.predict(image[None])``.
+    """
+    sizing = check_sizing(image_size, resize)
+    name = "A picture that was given as an open file"
+    if hasattr(file, "read"):
+        read = read_stream
+    else:
+        file, read = check_picture(file, "file"), content_of
+        name = name_of(file)
+    try:
+        return decode(read(file), sizing)
+    except UnreadableError as fault:
+        raise fault.named(name) from fault.__cause__
+
+
+def content_of(picture):
+    """Return what `decode` takes: the bytes of a file, or the PIL image itself."""
+    return read_file(picture) if isinstance(picture, str) else picture
+
+
+def read_into(images, pictures, sizing, n_jobs, *, pins=None):
+    """Read pictures into the rows of an array, yielding what could not be read.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, 3), uint8
+        Filled while the caller iterates; rows of pictures that cannot be read are left alone.
+    pictures : sequence of str, bytes or PIL.Image.Image
+    sizing : Sizing
+    n_jobs : int or None
+    pins : ndarray of shape (n, 16), uint8, default=None
+        Digests of what these pictures were when they were read before; zeros if they were not.
+
+    Yields
+    ------
+    n_done : int
+        How many pictures have been dealt with since the last time.
+    faults : list of (int, UnreadableError)
+        Which of these are not in `images`, and why.
+    """
+    if pins is None:
+        pins = new_pins(len(pictures))
+
+    def read(index):
+        content = content_of(pictures[index])
+        check_unchanged(pins, index, digest(content, sizing))
+        images[index] = decode(content, sizing)
+
+    return _collecting_faults(read, len(pictures), n_jobs)
+
+
+def digests_into(pins, pictures, sizing, n_jobs):
+    """Read pictures for their digests alone; otherwise like `read_into`."""
+
+    def read(index):
+        check_unchanged(pins, index, digest(content_of(pictures[index]), sizing))
+
+    return _collecting_faults(read, len(pictures), n_jobs)
+
+
+def check_headers(paths, n_jobs=None):
+    """Check that files begin as pictures do; otherwise like `read_into`."""
+    return _collecting_faults(lambda index: check_header(paths[index]), len(paths), n_jobs)
+
+
+def new_pins(n):
+    return np.zeros((n, DIGEST_BYTES), np.uint8)
+
+
+def check_unchanged(pins, index, found):
+    """Note the digest of a picture, or raise if it is not the one noted before."""
+    if not pins[index].any():
+        pins[index] = np.frombuffer(found, np.uint8)
+    elif pins[index].tobytes() != found:
+        raise UnreadableError(
+            "it has changed since it was first read",
+            "Begin anew, with the pictures as they are now.",
+        )
+
+
+def _collecting_faults(read, n, n_jobs):
+    def read_block(indices):
+        faults = []
+        for index in indices:
+            try:
+                read(index)
+            except UnreadableError as fault:
+                faults.append((index, fault))
+        return len(indices), faults
+
+    return in_blocks(read_block, n, n_jobs)
