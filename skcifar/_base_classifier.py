@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._backbone import ENGINE_CONSTRAINTS, BackboneMixin, backbone_constraints
 from ._dask import block_by_block
 from ._sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
-from ._system.libraries import import_keras
+from ._system.libraries import check_no_distribution_scope, import_keras
 from ._system.progress import progress_bar
 from ._training.fit import Fit
 from ._training.out_of_memory import advice_when_out_of_memory
@@ -236,6 +236,7 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
         """Raise before any work if a parameter, a library or a processor is not as needed."""
         check_parameters(self, _constraints(self._network_type))
         import_keras()
+        check_no_distribution_scope()
         self._extractor().may_warn_again()
         from ._keras.callbacks import check_callbacks
 

@@ -70,7 +70,8 @@ class PlannedModel(keras.Model):
     """
 
     def __init__(self, head, units=None, *, batch_statistics=False, evaluation_batch=8192):
-        super().__init__()
+        # Said outright: Keras' global policy would cast inputs, and scale losses.
+        super().__init__(dtype="float32")
         self.head = head
         self.units = units
         self._input_dropout, self._after_dropout = _split_off_dropout(head)
@@ -233,7 +234,7 @@ def _split_off_dropout(head):
     first = head.layers[1]
     if isinstance(first, keras.layers.Dropout):
         return first, keras.Model(first.output, head.outputs[0])
-    return keras.layers.Identity(), head
+    return keras.layers.Identity(dtype="float32"), head
 
 
 class _History:
@@ -266,17 +267,32 @@ def _listens_to_batches(callbacks):
     )
 
 
+# Keras' table of names has no such entry.
+_UNLISTED = {"adam": FusedAdam, "lamb": keras.optimizers.Lamb}
+
+
 def make_optimizer(name, weight_decay):
     """Return the Keras optimizer `name`, with decoupled weight decay of the kernels."""
-    optimizer = FusedAdam() if name == "adam" else keras.optimizers.get(name)
+    optimizer = _UNLISTED[name]() if name in _UNLISTED else keras.optimizers.get(name)
+    _keep_rate_in_float32(optimizer)
     optimizer.weight_decay = weight_decay or None
     if weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
 
+def _keep_rate_in_float32(optimizer):
+    """Make its step size a float32, which Keras makes of the global type of numbers."""
+    given = optimizer.learning_rate
+    if given.dtype != "float32":
+        rate = keras.Variable(0.0, dtype="float32", trainable=False, name="learning_rate")
+        optimizer._untrack_variable(given)
+        optimizer._track_variable(rate)
+        optimizer._learning_rate = rate
+
+
 def make_loss(label_smoothing):
     """Return categorical cross-entropy of logits, one number a row."""
     return keras.losses.CategoricalCrossentropy(
-        from_logits=True, label_smoothing=label_smoothing, reduction="none"
+        from_logits=True, label_smoothing=label_smoothing, reduction="none", dtype="float32"
     )

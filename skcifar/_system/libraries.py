@@ -63,6 +63,23 @@ def _check_backend(backend):
         )
 
 
+def check_no_distribution_scope():
+    """Raise if a model that is built now would be one of a distribution strategy of TensorFlow.
+
+    Raises
+    ------
+    ValueError
+    """
+    import tensorflow as tf
+
+    if tf.distribute.has_strategy():
+        raise ValueError(
+            f"fit was called within the scope of {type(tf.distribute.get_strategy()).__name__}, "
+            "whose variables it cannot train. Call it outside of `with strategy.scope():`; many "
+            "fits at once are spread with n_jobs."
+        )
+
+
 @_once
 def import_openvino():
     """Import OpenVINO with its telemetry off, and return it.
