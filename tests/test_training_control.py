@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 
-from skcifar._keras import head_training
+from skcifar._keras import head_training, planned_model
 
 
 @pytest.fixture
@@ -107,6 +107,11 @@ def test_partial_fit_without_classes_goes_on(make_classifier, images):
     classifier = make_classifier().partial_fit(X, y, classes=[0, 1, 2]).partial_fit(X, y)
     assert classifier.n_iter_ == len(classifier.history_["loss"]) == 2
     assert classifier.history_["loss"][1] < classifier.history_["loss"][0]
+
+
+def test_partial_fit_knows_that_nothing_was_fine_tuned(make_classifier, images):
+    X, y = images
+    assert make_classifier().partial_fit(X, y, classes=[0, 1, 2]).fine_tune_start_ is None
 
 
 def test_partial_fit_after_fit_goes_on(make_classifier, images):
@@ -245,6 +250,56 @@ def test_callback_that_listens_to_batches_hears_of_them_and_changes_nothing(
     np.testing.assert_allclose(
         found.predict_proba(images[0]), expected.predict_proba(images[0]), atol=1e-5
     )
+
+
+def test_hooks_for_batches_on_an_instance_are_called_in_both_phases(make_classifier, images):
+    heard = []
+    callback = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: heard.append(batch)
+    )
+    options = {"epochs": 2, "fine_tune_epochs": 1, "fine_tune_blocks": 0, "batch_size": 32}
+    make_classifier(callbacks=[callback], **options).fit(*images)
+    assert heard == [0, 1] * 3
+
+
+def test_callbacks_that_listen_to_epochs_alone_leave_them_compiled(make_classifier, images):
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None)
+    callbacks = keras.callbacks.CallbackList([callback, Recorder()])
+    assert not planned_model._listens_to_batches(callbacks)
+
+
+class TestRecorder(keras.callbacks.Callback):
+    __test__ = False
+
+    def __init__(self):
+        super().__init__()
+        self.heard = []
+
+    def on_test_begin(self, logs=None):
+        self.heard.append("begin")
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.heard.append(batch)
+
+    def on_test_end(self, logs=None):
+        self.heard.append(logs)
+
+
+def test_callbacks_hear_of_validation_in_both_phases(make_classifier, images):
+    X, y = images
+    options = {"epochs": 1, "fine_tune_epochs": 1, "fine_tune_blocks": 0}
+    classifier = make_classifier(callbacks=[TestRecorder()], **options)
+    classifier.fit(X, y, X_val=X, y_val=y)
+    history = classifier.history_
+    figures = zip(history["val_loss"], history["val_accuracy"], strict=True)
+    ends = [{"loss": loss, "accuracy": accuracy} for loss, accuracy in figures]
+    heard = classifier.callbacks_[0].heard
+    assert heard == ["begin", 0, ends[0], "begin", 0, ends[1]]
+
+
+def test_callbacks_hear_of_no_validation_where_there_is_none(make_classifier, images):
+    classifier = make_classifier(callbacks=[TestRecorder()], epochs=1).fit(*images)
+    assert classifier.callbacks_[0].heard == []
 
 
 def test_callbacks_keep_no_model_alive(make_classifier, images):

@@ -132,7 +132,7 @@ class PlannedModel(keras.Model):
             inputs = x if inputs_by_epoch is None else inputs_by_epoch(epoch)
             logs = run_epoch(inputs, labels, schedule.plan(epoch, phase.weights), callbacks)
             if phase.validation is not None:
-                logs |= self._validate(*phase.validation)
+                logs |= self._validate(*phase.validation, callbacks)
             for name, value in logs.items():
                 history[name].append(value)
             callbacks.on_epoch_end(epoch, logs)
@@ -169,8 +169,7 @@ class PlannedModel(keras.Model):
                 inputs, tf.constant(labels[rows]), *map(tf.constant, arrays)
             ).numpy()
             totals += batch_totals
-            logs = dict(zip(("loss", "accuracy"), batch_totals / plan.sizes[batch], strict=True))
-            callbacks.on_train_batch_end(batch, logs)
+            callbacks.on_train_batch_end(batch, _named(batch_totals / plan.sizes[batch]))
         return _means(totals, plan)
 
     def _run_epoch(self, x, y, rows, weights, sizes, learning_rates):
@@ -212,16 +211,21 @@ class PlannedModel(keras.Model):
     def _run_logits(self, x):
         return self(x, training=False)
 
-    def _validate(self, x, y, weights):
+    def _validate(self, x, y, weights, callbacks):
+        callbacks.on_test_begin()
         totals = np.zeros(2)
-        for part in gen_batches(len(y), self._evaluation_batch):
+        for batch, part in enumerate(gen_batches(len(y), self._evaluation_batch)):
+            callbacks.on_test_batch_begin(batch)
             labels = tf.constant(y[part], tf.int32)
             part_weights = tf.constant(weights[part], tf.float32)
             logits = self._compiled_logits(tf.constant(x[part].astype(np.float32)))
             losses = part_weights * self.loss(tf.one_hot(labels, logits.shape[-1]), logits)
-            totals += _sums(losses, part_weights, logits, labels).numpy()
-        loss, accuracy = totals / weights.sum()
-        return {"val_loss": float(loss), "val_accuracy": float(accuracy)}
+            part_totals = _sums(losses, part_weights, logits, labels).numpy()
+            totals += part_totals
+            callbacks.on_test_batch_end(batch, _named(part_totals / len(part_weights)))
+        logs = _named(totals / weights.sum())
+        callbacks.on_test_end(logs)
+        return {f"val_{name}": value for name, value in logs.items()}
 
     def _seed_dropout(self, seed):
         for number, layer in enumerate(self.head.layers):
@@ -250,18 +254,21 @@ def _sums(losses, weights, logits, labels):
 
 
 def _means(totals, plan):
-    loss, accuracy = totals / plan.sizes.sum()
-    return {"loss": float(loss), "accuracy": float(accuracy)}
+    return _named(totals / plan.sizes.sum())
+
+
+def _named(means):
+    return {"loss": float(means[0]), "accuracy": float(means[1])}
 
 
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
 
 def _listens_to_batches(callbacks):
-    """Whether a callback overrides a hook that Keras calls for each batch."""
+    """Whether a hook that Keras calls for each batch is overridden, by a class or an instance."""
     base = keras.callbacks.Callback
     return any(
-        getattr(type(callback), hook) is not getattr(base, hook)
+        getattr(getattr(callback, hook), "__func__", None) is not getattr(base, hook)
         for callback in callbacks.callbacks
         for hook in _BATCH_HOOKS
     )
