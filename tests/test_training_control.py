@@ -302,6 +302,78 @@ def test_callbacks_hear_of_no_validation_where_there_is_none(make_classifier, im
     assert classifier.callbacks_[0].heard == []
 
 
+def test_log_of_keras_holds_both_phases(make_classifier, images, tmp_path):
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    options = {"epochs": 2, "fine_tune_epochs": 1, "fine_tune_blocks": 0}
+    for _ in range(2):  # another fit begins it anew
+        make_classifier(callbacks=[log], **options).fit(*images)
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["epoch", "0", "1", "2"]
+
+
+# Keras converts variables in a way that NumPy 2 has a warning for.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+def test_backups_of_keras_change_nothing_and_are_advised_against(make_classifier, images, tmp_path):
+    options = {"epochs": 2, "fine_tune_epochs": 1, "fine_tune_blocks": 0}
+    backup = keras.callbacks.BackupAndRestore(tmp_path)
+    with pytest.warns(UserWarning, match="Pass checkpoint_dir=... instead of it"):
+        classifier = make_classifier(callbacks=[backup], **options).fit(*images)
+    assert classifier.history_ == make_classifier(**options).fit(*images).history_
+
+
+# --- Divergence ----------------------------------------------------------------------------
+
+DIVERGING = {
+    "head": {"optimizer": "sgd", "learning_rate": 1e30},
+    "fine-tuning": {
+        "optimizer": "sgd",
+        "fine_tune_learning_rate": 1e30,
+        "fine_tune_epochs": 2,
+        "fine_tune_blocks": 0,
+    },
+}
+
+
+@pytest.mark.parametrize("phase", DIVERGING)
+def test_a_fit_that_diverges_raises_what_to_turn_down(make_classifier, images, phase):
+    name = "learning_rate" if phase == "head" else "fine_tune_learning_rate"
+    classifier = make_classifier(epochs=2).fit(*images)
+    before, history = classifier.predict_proba(images[0]), classifier.history_
+    classifier.set_params(**DIVERGING[phase])
+    with pytest.raises(ValueError, match=rf"diverged in epoch \d+ .* Turn down {name}=1e\+30\."):
+        classifier.fit(*images)
+    np.testing.assert_array_equal(classifier.predict_proba(images[0]), before)
+    assert classifier.history_ is history
+
+
+def test_a_pass_that_diverges_raises_and_leaves_the_classifier_as_it_was(make_classifier, images):
+    X, y = images
+    classifier = make_classifier(optimizer="sgd", batch_size=8)
+    before = classifier.partial_fit(X, y, classes=[0, 1, 2]).predict_proba(X)
+    classifier.set_params(learning_rate=1e30)
+    with pytest.raises(ValueError, match=r"Turn down learning_rate=1e\+30\."):
+        classifier.partial_fit(X, y)
+    np.testing.assert_array_equal(classifier.predict_proba(X), before)
+
+
+def test_the_best_epoch_of_a_fit_that_diverged_later_is_kept_with_a_warning(
+    make_classifier, images
+):
+    class Explode(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                weights = [np.full_like(array, np.nan) for array in self.model.get_weights()]
+                self.model.set_weights(weights)
+
+    classifier = make_classifier(epochs=9, early_stopping=True, callbacks=[Explode()])
+    with pytest.warns(UserWarning, match="diverged in epoch 3 .* of an epoch before it are kept"):
+        classifier.fit(*images)
+    assert classifier.n_iter_ == 3
+    assert np.isfinite(classifier.predict_proba(images[0])).all()
+    classifier.set_params(callbacks=None).partial_fit(*images)
+    assert np.isfinite(classifier.predict_proba(images[0])).all()
+
+
 def test_callbacks_keep_no_model_alive(make_classifier, images):
     seen = []
 

@@ -80,6 +80,7 @@ class PlannedModel(keras.Model):
         self._compiled_epoch = tf.function(self._run_epoch, reduce_retracing=True)
         self._compiled_batch = tf.function(self._run_batch, reduce_retracing=True)
         self._compiled_logits = tf.function(self._run_logits, reduce_retracing=True)
+        self.built = True  # its parts are
 
     @property
     def outputs(self):
@@ -93,6 +94,8 @@ class PlannedModel(keras.Model):
 
     def fit(self, x, y, *, phase, inputs_by_epoch=None, **_):
         """Train for the epochs of a `Phase` and return the history.
+
+        It ends with an epoch whose loss is no finite number.
 
         Parameters
         ----------
@@ -136,6 +139,8 @@ class PlannedModel(keras.Model):
             for name, value in logs.items():
                 history[name].append(value)
             callbacks.on_epoch_end(epoch, logs)
+            if not np.isfinite(logs["loss"]):
+                break  # it stays so, and is nothing to go on from
             if phase.checkpoint is not None:
                 phase.checkpoint.save(self, history)
         callbacks.on_train_end()

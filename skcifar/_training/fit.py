@@ -4,6 +4,7 @@ import copy
 import warnings
 from dataclasses import replace
 from functools import partial
+from numbers import Integral
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from .._model.network import STEM
 from .._validation.labels import check_class_weight
 from .augmentation import is_drawn_anew, stored_views
 from .checkpoint import open_checkpoint
+from .divergence import has_diverged
 from .inputs import TrainingInputs
 from .rows import split_hold_out
 from .schedule import Schedule, draw_seed, initial_head_rng
@@ -46,6 +48,7 @@ class Fit:
             self._frozen, self._head = classifier._frozen_network(training.images), None
             self._seed, self._history = draw_seed(classifier.random_state), {}
             self._n_samples_seen, self._fine_tune_start = 0, None
+        self._goes_on = goes_on
         self._extractor = classifier._extractor()
         self._inputs = TrainingInputs(
             self._extractor, classifier.augmentation, self._seed, progress
@@ -87,6 +90,7 @@ class Fit:
             return
         from .._keras import callbacks, fine_tuning
 
+        callbacks.keep_logs(self._callbacks)
         self._fine_tune_start = self._n_epochs
         first_unfrozen = self._frozen.network.first_unfrozen(self._parameters.fine_tune_blocks)
         training, schedule = self._training, self._fine_tuning_schedule(first_unfrozen)
@@ -104,6 +108,8 @@ class Fit:
             self._frozen, self._head, self._head_settings(), first_unfrozen, maps_by_epoch, phase
         )
         self._extend_history(history)
+        tuned = [*self._frozen.weights, *self._head.weights]
+        self._check_convergence(tuned, "fine_tune_learning_rate")
 
     def end(self):
         """Tell that the fit is over, and return what was learned: attributes of the classifier."""
@@ -139,10 +145,22 @@ class Fit:
 
     def _open_checkpoint(self):
         """Return where this fit leaves its state, or None."""
+        parameters = self._parameters
+        if parameters.checkpoint_dir is None:
+            return None
+        if not (self._goes_on or isinstance(parameters.random_state, Integral)):
+            warnings.warn(
+                f"checkpoint_dir is not used with random_state={parameters.random_state}: the same "
+                "fit, started again, would draw another seed, and never go on from what was left. "
+                "Pass an int as random_state.",
+                UserWarning,
+                stacklevel=5,
+            )
+            return None
         start = self._head.weights if self._head else []
         return open_checkpoint(
-            self._parameters.checkpoint_dir,
-            self._parameters.get_params(),
+            parameters.checkpoint_dir,
+            parameters.get_params(),
             self._seed,
             np.frombuffer(self._frozen.fingerprint, np.uint8),
             *(array.ravel() for array in start),
@@ -199,6 +217,7 @@ class Fit:
             features_by_epoch=drawn and (lambda epoch: standardize(drawn(epoch))),
         )
         self._extend_history(history)
+        self._check_convergence(self._head.weights, "learning_rate")
 
     def _initial_head(self, features):
         _, n_views, n_features = features.shape
@@ -224,10 +243,12 @@ class Fit:
         `held_out` turns validation images into inputs, `fitted` the model in training into what
         `_fitted_so_far` returns.
         """
-        from .._keras.callbacks import EpochTasks
+        from .._keras.callbacks import EpochTasks, keep_logs
         from .._keras.planned_model import Phase
 
-        validation = self._validation
+        validation, checkpoint = self._validation, self._checkpoint
+        if checkpoint and checkpoint.exists:
+            keep_logs(self._callbacks)
         return Phase(
             self._training.labels,
             self._training.weights,
@@ -236,7 +257,7 @@ class Fit:
             and (held_out(validation.images), validation.labels, validation.weights),
             best=self._best,
             callbacks=(progress_callback, EpochTasks(self._task, fitted), *self._callbacks),
-            checkpoint=self._checkpoint and self._checkpoint.phase(name, self._best),
+            checkpoint=checkpoint and checkpoint.phase(name, self._best, self._callbacks),
         )
 
     def _fitted_so_far(self, model, first_unfrozen=None):
@@ -253,6 +274,12 @@ class Fit:
         self._history = {
             name: [*self._history.get(name, []), *values] for name, values in history.items()
         }
+
+    def _check_convergence(self, trained, parameter):
+        """Raise if arrays that were `trained` are not finite; `parameter` is their step size."""
+        losses, value = self._history["loss"], getattr(self._parameters, parameter)
+        if has_diverged(losses, trained, parameter, value):
+            self._head = replace(self._head, optimizer_state=[])  # is not finite
 
     @property
     def _n_epochs(self):
