@@ -14,6 +14,7 @@ from ._dask import block_by_block
 from ._sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from ._system.libraries import check_no_distribution_scope, import_keras
 from ._system.progress import progress_bar
+from ._training.augmentation import check_augmentation
 from ._training.fit import Fit
 from ._training.out_of_memory import advice_when_out_of_memory
 from ._training.parameters import RUN_CONSTRAINTS, training_constraints
@@ -241,6 +242,7 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
         from ._keras.callbacks import check_callbacks
 
         check_callbacks(self.callbacks)
+        check_augmentation(self.augmentation)
 
     def _validate_training(self, X, y, sample_weight, *, goes_on):
         """Return the classes and the rows of `fit`."""
