@@ -179,6 +179,50 @@ def test_warm_start_with_another_optimizer_starts_that_one_afresh(make_classifie
     assert classifier.history_["loss"][4] < 2 * loss + 0.1
 
 
+CHANGES = {
+    "weights": "cifar10",
+    "alpha": 0.5,
+    "input_size": 64,
+    "image_shape": (8, 32, 3),
+    "pixel_range": (-1000, 1000),
+    "hidden_units": (8, 8),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_going_on_with_a_parameter_that_cannot_change_is_an_error(
+    make_classifier, images, method, name
+):
+    X, y = images[0].reshape(64, -1), images[1]  # rows, which could be of either shape
+    classifier = make_classifier(warm_start=True, epochs=1).fit(X, y)
+    before = dict(vars(classifier.set_params(**{name: CHANGES[name]})))
+    with pytest.raises(
+        ValueError, match=rf"other parameters: {name}=.* \(was .*\)\. Set them back"
+    ):
+        getattr(classifier, method)(X, y)
+    assert vars(classifier) == before
+
+
+def test_an_error_names_every_parameter_that_changed(make_classifier, images):
+    classifier = make_classifier(warm_start=True, epochs=1).fit(*images)
+    with pytest.raises(ValueError, match=r"weights='cifar10' .*, hidden_units=\(8, 8\) "):
+        classifier.set_params(weights="cifar10", hidden_units=(8, 8)).fit(*images)
+
+
+def test_what_a_parameter_stood_for_is_no_change(make_classifier, images):
+    classifier = make_classifier(warm_start=True, epochs=1, input_size="auto").fit(*images)
+    same = {"input_size": np.int64(96), "image_shape": [16, 16, 3], "pixel_range": (0, 255)}
+    classifier.set_params(**same, hidden_units=[np.int64(16)]).fit(*images)
+    assert classifier.n_iter_ == 2
+
+
+def test_warm_start_heeds_the_parameters_of_training(make_classifier, images):
+    classifier = make_classifier(warm_start=True, epochs=1).fit(*images)
+    training = {"epochs": 2, "learning_rate": 1e-4, "dropout": 0.1, "batch_size": 8}
+    assert classifier.set_params(**training, augmentation="flip").fit(*images).n_iter_ == 3
+
+
 # --- Keras callbacks -----------------------------------------------------------------------
 
 

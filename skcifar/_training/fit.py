@@ -14,6 +14,7 @@ from .._validation.labels import check_class_weight
 from .augmentation import is_drawn_anew, stored_views
 from .checkpoint import open_checkpoint
 from .divergence import has_diverged
+from .going_on import check_unchanged, fixed_parameters
 from .inputs import TrainingInputs
 from .rows import split_hold_out
 from .schedule import Schedule, draw_seed, initial_head_rng
@@ -40,14 +41,17 @@ class Fit:
         self._parameters, self._classes, self._training = classifier, classes, training
         self._task, self._progress = task, progress
         if goes_on:
+            check_unchanged(classifier)
             self._frozen, self._head = classifier._frozen, classifier._head
             self._seed, self._history = classifier._seed, classifier.history_
             self._n_samples_seen = classifier.n_samples_seen_
             self._fine_tune_start = classifier.fine_tune_start_
+            self._made_with = getattr(classifier, "_made_with", {})
         else:
             self._frozen, self._head = classifier._frozen_network(training.images), None
             self._seed, self._history = draw_seed(classifier.random_state), {}
             self._n_samples_seen, self._fine_tune_start = 0, None
+            self._made_with = fixed_parameters(classifier)
         self._goes_on = goes_on
         self._extractor = classifier._extractor()
         self._inputs = TrainingInputs(
@@ -299,5 +303,6 @@ class Fit:
             "_frozen": self._frozen,
             "_head": self._head,
             "_seed": self._seed,
+            "_made_with": self._made_with,
             "_models": {},  # Keras objects of the fitted state, built when they are asked for
         }
