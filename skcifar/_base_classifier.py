@@ -85,8 +85,8 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
         Raises
         ------
         ValueError
-            If a parameter or the data is not what is described here. The estimator is then as it
-            was before the call.
+            If a parameter or the data is not what is described here, or if training diverges. The
+            estimator is then as it was before the call.
         OSError
             If the weights of the network are not there and cannot be downloaded.
         MemoryError

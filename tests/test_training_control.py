@@ -109,6 +109,18 @@ def test_partial_fit_without_classes_goes_on(make_classifier, images):
     assert classifier.history_["loss"][1] < classifier.history_["loss"][0]
 
 
+@pytest.mark.parametrize("n_first", [1, 2, 5])
+def test_partial_fit_learns_after_a_first_batch_of_a_few_images(
+    make_classifier, images, new_images, n_first
+):
+    X, y = images
+    classifier = make_classifier().partial_fit(X[:n_first], y[:n_first], classes=[0, 1, 2])
+    for _ in range(6):
+        classifier.partial_fit(X, y)
+    assert classifier.history_["loss"][-1] < 0.5
+    assert classifier.score(*new_images) > 0.9
+
+
 def test_partial_fit_knows_that_nothing_was_fine_tuned(make_classifier, images):
     X, y = images
     assert make_classifier().partial_fit(X, y, classes=[0, 1, 2]).fine_tune_start_ is None

@@ -8,7 +8,7 @@ from numbers import Integral
 
 import numpy as np
 
-from .._model.head import Head, HeadSettings, Standardization
+from .._model.head import Head, HeadSettings, Standardization, variance_floor
 from .._model.network import STEM
 from .._validation.labels import check_class_weight
 from .augmentation import is_drawn_anew, stored_views
@@ -86,7 +86,8 @@ class Fit:
         """Train the head for one pass over the rows, at constant learning rate."""
         self._weigh()
         self._task.begin()
-        self._train_head(self._schedule(self._parameters.learning_rate, 1, decay=False))
+        schedule = self._schedule(self._parameters.learning_rate, 1, decay=False)
+        self._train_head(schedule, floor=variance_floor(len(self._training.labels)))
 
     def fine_tune(self):
         """Unfreeze the top of the network and train it with the head, if that is wanted."""
@@ -195,13 +196,13 @@ class Fit:
             **options,
         )
 
-    def _train_head(self, schedule):
-        """Extract features, and train the head on them."""
+    def _train_head(self, schedule, floor=0.0):
+        """Extract features, and train the head on them; `floor` is that of their variance."""
         from .._keras import callbacks, head_training
 
         features = self._inputs.features(self._frozen, self._training.images)
         if self._head is None:
-            self._head = self._initial_head(features)
+            self._head = self._initial_head(features, floor)
         standardize = self._head.standardization.apply_in_place
         standardize(features)
         drawn = self._inputs.drawn_features(self._frozen, self._training.images)
@@ -223,10 +224,10 @@ class Fit:
         self._extend_history(history)
         self._check_convergence(self._head.weights, "learning_rate")
 
-    def _initial_head(self, features):
+    def _initial_head(self, features, floor):
         _, n_views, n_features = features.shape
         weights = np.repeat(self._training.weights, n_views)
-        standardization = Standardization.of(features.reshape(-1, n_features), weights)
+        standardization = Standardization.of(features.reshape(-1, n_features), weights, floor)
         hidden_units, rng = self._parameters.hidden_units, initial_head_rng(self._seed)
         return Head.initial(standardization, hidden_units, len(self._classes), rng)
 
