@@ -15,8 +15,9 @@ from ._backbone import ENGINE_CONSTRAINTS, BackboneMixin, backbone_constraints
 from ._dask import block_by_block
 from ._keras.views import KerasViewsMixin
 from ._sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
-from ._system.libraries import import_keras
+from ._system.libraries import check_no_distribution_scope, import_keras
 from ._system.progress import progress_bar
+from ._training.augmentation import check_augmentation
 from ._training.fit import Fit
 from ._training.out_of_memory import advice_when_out_of_memory
 from ._training.parameters import RUN_CONSTRAINTS, training_constraints
@@ -99,8 +100,8 @@ class BaseImageClassifier(
         Raises
         ------
         ValueError
-            If a parameter or the data is not what is described here. The estimator is then as it
-            was before the call.
+            If a parameter or the data is not what is described here, or if training diverges. The
+            estimator is then as it was before the call.
         OSError
             If the weights of the network are not there and cannot be downloaded.
         MemoryError
@@ -242,11 +243,13 @@ class BaseImageClassifier(
         """
         check_parameters(self, _constraints(self._network_type))
         import_keras()
+        check_no_distribution_scope()
         extractor = self._extractor()
         extractor.may_warn_again()
         from ._keras.callbacks import check_callbacks
 
         check_callbacks(self.callbacks)
+        check_augmentation(self.augmentation)
         return extractor
 
     def _validate_training(self, X, y, sample_weight, *, goes_on):

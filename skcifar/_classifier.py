@@ -71,7 +71,8 @@ class MobileNetV2Classifier(BaseImageClassifier):
         The network runs two or four times an image instead of once; with
         ``fine_tune_blocks="all"``, images are changed anew in every epoch of fine-tuning. A Keras
         layer (a copy, given float32 pixels in `pixel_range_`) changes them anew in every epoch of
-        both phases: the network runs over all images in each, and a `UserWarning` says so.
+        both phases: the network runs over all images in each, and a `UserWarning` says so. Not
+        possible are ``AugMix``, ``CutMix``, ``MixUp`` and layers that cannot be copied.
     fine_tune_epochs : int, default=0
         Epochs of a second phase, after those of the head: the top of the network is unfrozen and
         trained with the head. What stays frozen runs once an image and view.
@@ -93,7 +94,9 @@ class MobileNetV2Classifier(BaseImageClassifier):
     test_time_augmentation : bool, default=False
         Whether to average the probabilities of each image and its mirror image.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last fit for `epochs` more. The classes must be the same.
+        Whether `fit` goes on from the last fit for `epochs` more. The classes must be the same,
+        and so must `weights`, `alpha`, `input_size`, `image_shape`, `pixel_range` and
+        `hidden_units`.
     feature_cache : "memory", path or None, default="memory"
         Where features are kept: in this process (up to 1 GiB), in a folder shared by processes
         and later runs (up to 10 GiB), or nowhere.
@@ -105,6 +108,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
         Folder where a fit leaves its state after each epoch. A fit that was interrupted goes on
         from its last finished epoch when it is started again with the same parameters, data and
         `random_state` (an int), and ends as if it had not been; then it removes what it left.
+        States of fits that were given up are removed by later ones, after 30 days.
     callbacks : list of keras.callbacks.Callback, default=None
         A deep copy runs in each fit. One that listens to batches makes training slower, one that
         sets the learning rate has no effect, and one that saves the model may save its weights

@@ -7,6 +7,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_consistent_length
 
+from ._training.divergence import DivergedError
 from ._validation.parameters import check_values, integer, real
 
 _CONSTRAINTS = {
@@ -136,7 +137,12 @@ def _losses(classifier, X, y, rates):
     classifier.set_params(learning_rate=_NEXT_TO_NOTHING).partial_fit(X, y, classes=classes)
     for rate, rows in zip(rates, _batches(classifier, len(y)), strict=False):
         classifier.set_params(learning_rate=float(rate))
-        classifier.partial_fit(X[rows], y[rows], classes=classes)
+        try:
+            classifier.partial_fit(X[rows], y[rows], classes=classes)
+        except DivergedError:
+            if losses:
+                break
+            raise
         losses.append(classifier.history_["loss"][-1])
         if not losses[-1] < _DIVERGED * min(losses):
             break

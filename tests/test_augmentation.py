@@ -82,6 +82,57 @@ def test_a_layer_that_changes_the_shape_is_an_error(data):
     assert not classifier.__sklearn_is_fitted__()
 
 
+class Brighter(keras.layers.Layer):
+    """A layer without `get_config`."""
+
+    def __init__(self, by):
+        super().__init__()
+        self.by = by
+
+    def call(self, images):
+        return images + self.by
+
+
+class Copyable(Brighter):
+    def get_config(self):
+        return {"by": self.by}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+UNUSABLE = {
+    "AugMix": (keras.layers.AugMix, "global random numbers"),
+    "MixUp": (keras.layers.MixUp, "mixes images of different classes"),
+    "CutMix within others": (
+        lambda: keras.Sequential([keras.layers.RandomFlip(), keras.layers.CutMix()]),
+        "Sequential cannot be used: CutMix mixes images of different classes",
+    ),
+    "no get_config": (lambda: Brighter(3.0), "Brighter cannot be copied"),
+    "RandomShear": (lambda: keras.layers.RandomShear(0.1, 0.1), "RandomShear cannot be copied"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_layer_that_cannot_be_used_is_refused_before_any_work(data, name):
+    make_layer, message = UNUSABLE[name]
+    options = {**SMALL, "weights": "no such file"}  # which would be the next error
+    with pytest.raises(ValueError, match=message):
+        MobileNetV2Classifier(**options, augmentation=make_layer()).fit(*data)
+
+
+@pytest.mark.filterwarnings(DRAWS_ANEW)
+@pytest.mark.parametrize("make_layer", [lambda: Copyable(3.0), keras.layers.RandAugment])
+def test_a_layer_that_can_be_copied_repeats_a_fit(data, make_layer):
+    options = {**SMALL, "epochs": 1}
+    first, again = (
+        MobileNetV2Classifier(**options, augmentation=make_layer()).fit(*data).history_
+        for _ in range(2)
+    )
+    assert first == again
+
+
 def test_checkpoints_tell_layers_apart_by_what_they_do(tmp_path):
     paths = [
         open_checkpoint(tmp_path, {"augmentation": layer(angle)}, seed=0)._path

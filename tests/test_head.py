@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skcifar._model.head import Head, Standardization
+from skcifar._model.head import Head, Standardization, variance_floor
 from skcifar._training.schedule import initial_head_rng
 
 
@@ -38,6 +38,38 @@ def test_weight_of_two_is_the_row_given_twice(features):
     weighted = Standardization.of(features, weights)
     np.testing.assert_allclose(weighted.mean, twice.mean, rtol=1e-6)
     np.testing.assert_allclose(weighted.scale, twice.scale, rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_rows", [2, 5, 10])
+def test_a_few_rows_make_no_tiny_scale_with_a_floor(n_rows):
+    # Columns of deviation 1: of 1,000, one or another hardly varies in so few rows.
+    features = np.random.default_rng(0).normal(size=(n_rows, 1000)).astype(np.float32)
+    features[:, 0] = 3
+    plain = Standardization.of(features, np.ones(n_rows))
+    widened = Standardization.of(features, np.ones(n_rows), variance_floor(n_rows))
+    assert plain.scale.min() < 0.31
+    assert 0.37 < widened.scale.min() <= widened.scale[0]
+    np.testing.assert_array_equal(widened.scale[plain.scale > 1], plain.scale[plain.scale > 1])
+
+
+@pytest.mark.parametrize("magnitude", [1e-12, 1.0])
+def test_one_row_is_scaled_by_its_magnitude_with_a_floor(magnitude):
+    features = np.array([[0.0, 1, 2, 3]], np.float32) * np.float32(magnitude)
+    scale = Standardization.of(features, np.ones(1), 0.25).scale
+    np.testing.assert_allclose(scale, magnitude, rtol=1e-6)
+
+
+def test_a_row_of_zeros_is_divided_by_one_with_a_floor():
+    assert Standardization.of(np.zeros((1, 2), np.float32), np.ones(1), 0.5).scale.tolist() == [
+        1,
+        1,
+    ]
+
+
+def test_there_is_no_floor_for_enough_rows():
+    assert variance_floor(60) == variance_floor(1000) == 0
+    floors = [variance_floor(n_rows) for n_rows in range(1, 61)]
+    assert floors == sorted(floors, reverse=True)
 
 
 @pytest.mark.parametrize("hidden_units", [(), (7,), (5, 4)])

@@ -215,3 +215,20 @@ def test_second_fit_on_64_small_images_takes_under_one_and_a_half_seconds(images
 
 def test_learns_what_it_is_shown(make_classifier, images, new_images):
     assert make_classifier().fit(*images).score(*new_images) > 0.9
+
+
+def test_keras_models_follow_parameters_that_are_set_after_the_fit(make_classifier, images):
+    X, y = images
+    classifier = make_classifier(dropout=0.3).fit(X, y)
+    plain, head = classifier.model_, classifier.head_
+    classifier.set_params(test_time_augmentation=True)
+    found = classifier.model_.predict(X, verbose=0)
+    assert np.abs(found - plain.predict(X, verbose=0)).max() > 1e-3
+    np.testing.assert_allclose(found, classifier.predict_proba(X), atol=1e-3)
+    assert classifier.head_ is head
+    rates = [
+        layer.rate
+        for layer in classifier.set_params(dropout=0.5).head_.model_.layers
+        if hasattr(layer, "rate")
+    ]
+    assert rates == [0.5, 0.5]

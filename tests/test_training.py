@@ -11,6 +11,7 @@ from skcifar._keras.head_training import train_head
 from skcifar._keras.planned_model import Phase, make_optimizer
 from skcifar._keras.scikeras_head import fitted_head_estimator
 from skcifar._model.head import Head, HeadSettings, Standardization
+from skcifar._training.parameters import OPTIMIZERS
 from skcifar._training.schedule import Schedule, initial_head_rng
 
 N_ROWS, N_FEATURES, N_CLASSES = 90, 12, 3
@@ -77,6 +78,14 @@ def test_trains_as_a_plain_keras_loop_does(problem, name, weight_decay):
     for mine, keras_array in zip(trained.weights, oracle.get_weights(), strict=True):
         # The same arithmetic in another order.
         np.testing.assert_allclose(mine, keras_array, atol=2e-5)
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_that_may_be_asked_for_trains(problem, name, weight_decay):
+    trained, history = fit(problem, settings=settings(optimizer=name, weight_decay=weight_decay))
+    assert np.isfinite(history["loss"]).all()
+    assert (trained.weights[0] != problem[0].weights[0]).any()
 
 
 def test_default_optimizer_is_adam_with_fused_updates():

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 
-from skcifar._keras import head_training
+from skcifar._keras import head_training, planned_model
 
 
 @pytest.fixture
@@ -109,6 +109,23 @@ def test_partial_fit_without_classes_goes_on(make_classifier, images):
     assert classifier.history_["loss"][1] < classifier.history_["loss"][0]
 
 
+@pytest.mark.parametrize("n_first", [1, 2, 5])
+def test_partial_fit_learns_after_a_first_batch_of_a_few_images(
+    make_classifier, images, new_images, n_first
+):
+    X, y = images
+    classifier = make_classifier().partial_fit(X[:n_first], y[:n_first], classes=[0, 1, 2])
+    for _ in range(6):
+        classifier.partial_fit(X, y)
+    assert classifier.history_["loss"][-1] < 0.5
+    assert classifier.score(*new_images) > 0.9
+
+
+def test_partial_fit_knows_that_nothing_was_fine_tuned(make_classifier, images):
+    X, y = images
+    assert make_classifier().partial_fit(X, y, classes=[0, 1, 2]).fine_tune_start_ is None
+
+
 def test_partial_fit_after_fit_goes_on(make_classifier, images):
     X, y = images
     classifier = make_classifier(epochs=3).fit(X, y)
@@ -172,6 +189,50 @@ def test_warm_start_with_another_optimizer_starts_that_one_afresh(make_classifie
     classifier.set_params(optimizer="sgd").fit(*images)
     assert classifier.n_iter_ == 8
     assert classifier.history_["loss"][4] < 2 * loss + 0.1
+
+
+CHANGES = {
+    "weights": "cifar10",
+    "alpha": 0.5,
+    "input_size": 64,
+    "image_shape": (8, 32, 3),
+    "pixel_range": (-1000, 1000),
+    "hidden_units": (8, 8),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_going_on_with_a_parameter_that_cannot_change_is_an_error(
+    make_classifier, images, method, name
+):
+    X, y = images[0].reshape(64, -1), images[1]  # rows, which could be of either shape
+    classifier = make_classifier(warm_start=True, epochs=1).fit(X, y)
+    before = dict(vars(classifier.set_params(**{name: CHANGES[name]})))
+    with pytest.raises(
+        ValueError, match=rf"other parameters: {name}=.* \(was .*\)\. Set them back"
+    ):
+        getattr(classifier, method)(X, y)
+    assert vars(classifier) == before
+
+
+def test_an_error_names_every_parameter_that_changed(make_classifier, images):
+    classifier = make_classifier(warm_start=True, epochs=1).fit(*images)
+    with pytest.raises(ValueError, match=r"weights='cifar10' .*, hidden_units=\(8, 8\) "):
+        classifier.set_params(weights="cifar10", hidden_units=(8, 8)).fit(*images)
+
+
+def test_what_a_parameter_stood_for_is_no_change(make_classifier, images):
+    classifier = make_classifier(warm_start=True, epochs=1, input_size="auto").fit(*images)
+    same = {"input_size": np.int64(96), "image_shape": [16, 16, 3], "pixel_range": (0, 255)}
+    classifier.set_params(**same, hidden_units=[np.int64(16)]).fit(*images)
+    assert classifier.n_iter_ == 2
+
+
+def test_warm_start_heeds_the_parameters_of_training(make_classifier, images):
+    classifier = make_classifier(warm_start=True, epochs=1).fit(*images)
+    training = {"epochs": 2, "learning_rate": 1e-4, "dropout": 0.1, "batch_size": 8}
+    assert classifier.set_params(**training, augmentation="flip").fit(*images).n_iter_ == 3
 
 
 # --- Keras callbacks -----------------------------------------------------------------------
@@ -245,6 +306,128 @@ def test_callback_that_listens_to_batches_hears_of_them_and_changes_nothing(
     np.testing.assert_allclose(
         found.predict_proba(images[0]), expected.predict_proba(images[0]), atol=1e-5
     )
+
+
+def test_hooks_for_batches_on_an_instance_are_called_in_both_phases(make_classifier, images):
+    heard = []
+    callback = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: heard.append(batch)
+    )
+    options = {"epochs": 2, "fine_tune_epochs": 1, "fine_tune_blocks": 0, "batch_size": 32}
+    make_classifier(callbacks=[callback], **options).fit(*images)
+    assert heard == [0, 1] * 3
+
+
+def test_callbacks_that_listen_to_epochs_alone_leave_them_compiled(make_classifier, images):
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None)
+    callbacks = keras.callbacks.CallbackList([callback, Recorder()])
+    assert not planned_model._listens_to_batches(callbacks)
+
+
+class TestRecorder(keras.callbacks.Callback):
+    __test__ = False
+
+    def __init__(self):
+        super().__init__()
+        self.heard = []
+
+    def on_test_begin(self, logs=None):
+        self.heard.append("begin")
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.heard.append(batch)
+
+    def on_test_end(self, logs=None):
+        self.heard.append(logs)
+
+
+def test_callbacks_hear_of_validation_in_both_phases(make_classifier, images):
+    X, y = images
+    options = {"epochs": 1, "fine_tune_epochs": 1, "fine_tune_blocks": 0}
+    classifier = make_classifier(callbacks=[TestRecorder()], **options)
+    classifier.fit(X, y, X_val=X, y_val=y)
+    history = classifier.history_
+    figures = zip(history["val_loss"], history["val_accuracy"], strict=True)
+    ends = [{"loss": loss, "accuracy": accuracy} for loss, accuracy in figures]
+    heard = classifier.callbacks_[0].heard
+    assert heard == ["begin", 0, ends[0], "begin", 0, ends[1]]
+
+
+def test_callbacks_hear_of_no_validation_where_there_is_none(make_classifier, images):
+    classifier = make_classifier(callbacks=[TestRecorder()], epochs=1).fit(*images)
+    assert classifier.callbacks_[0].heard == []
+
+
+def test_log_of_keras_holds_both_phases(make_classifier, images, tmp_path):
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    options = {"epochs": 2, "fine_tune_epochs": 1, "fine_tune_blocks": 0}
+    for _ in range(2):  # another fit begins it anew
+        make_classifier(callbacks=[log], **options).fit(*images)
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["epoch", "0", "1", "2"]
+
+
+# Keras converts variables in a way that NumPy 2 has a warning for.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+def test_backups_of_keras_change_nothing_and_are_advised_against(make_classifier, images, tmp_path):
+    options = {"epochs": 2, "fine_tune_epochs": 1, "fine_tune_blocks": 0}
+    backup = keras.callbacks.BackupAndRestore(tmp_path)
+    with pytest.warns(UserWarning, match="Pass checkpoint_dir=... instead of it"):
+        classifier = make_classifier(callbacks=[backup], **options).fit(*images)
+    assert classifier.history_ == make_classifier(**options).fit(*images).history_
+
+
+# --- Divergence ----------------------------------------------------------------------------
+
+DIVERGING = {
+    "head": {"optimizer": "sgd", "learning_rate": 1e30},
+    "fine-tuning": {
+        "optimizer": "sgd",
+        "fine_tune_learning_rate": 1e30,
+        "fine_tune_epochs": 2,
+        "fine_tune_blocks": 0,
+    },
+}
+
+
+@pytest.mark.parametrize("phase", DIVERGING)
+def test_a_fit_that_diverges_raises_what_to_turn_down(make_classifier, images, phase):
+    name = "learning_rate" if phase == "head" else "fine_tune_learning_rate"
+    classifier = make_classifier(epochs=2).fit(*images)
+    before, history = classifier.predict_proba(images[0]), classifier.history_
+    classifier.set_params(**DIVERGING[phase])
+    with pytest.raises(ValueError, match=rf"diverged in epoch \d+ .* Turn down {name}=1e\+30\."):
+        classifier.fit(*images)
+    np.testing.assert_array_equal(classifier.predict_proba(images[0]), before)
+    assert classifier.history_ is history
+
+
+def test_a_pass_that_diverges_raises_and_leaves_the_classifier_as_it_was(make_classifier, images):
+    X, y = images
+    classifier = make_classifier(optimizer="sgd", batch_size=8)
+    before = classifier.partial_fit(X, y, classes=[0, 1, 2]).predict_proba(X)
+    classifier.set_params(learning_rate=1e30)
+    with pytest.raises(ValueError, match=r"Turn down learning_rate=1e\+30\."):
+        classifier.partial_fit(X, y)
+    np.testing.assert_array_equal(classifier.predict_proba(X), before)
+
+
+def test_the_best_epoch_of_a_fit_that_diverged_later_is_kept_with_a_warning(
+    make_classifier, images
+):
+    class Explode(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                weights = [np.full_like(array, np.nan) for array in self.model.get_weights()]
+                self.model.set_weights(weights)
+
+    classifier = make_classifier(epochs=9, early_stopping=True, callbacks=[Explode()])
+    with pytest.warns(UserWarning, match="diverged in epoch 3 .* of an epoch before it are kept"):
+        classifier.fit(*images)
+    assert classifier.n_iter_ == 3
+    assert np.isfinite(classifier.predict_proba(images[0])).all()
+    classifier.set_params(callbacks=None).partial_fit(*images)
+    assert np.isfinite(classifier.predict_proba(images[0])).all()
 
 
 def test_callbacks_keep_no_model_alive(make_classifier, images):

@@ -14,8 +14,8 @@ def write(classifier, normalizers, path):
 
     inputs = x = keras.Input(classifier.image_shape_, name="images", dtype="float32")
     for normalizer in normalizers:
-        scale, offset = normalizer.scale_.tolist(), normalizer.offset_.tolist()
-        x = keras.layers.Rescaling(scale, offset, dtype="float32")(x)
+        # Not Keras' layer for it: that takes columns for channels where these globally come first.
+        x = x * normalizer.scale_.astype("float32") + normalizer.offset_.astype("float32")
     model = keras.Model(inputs, classifier.model_(x))
     with contextlib.redirect_stdout(io.StringIO()):  # it lists every variable
         content = tf.lite.TFLiteConverter.from_keras_model(model).convert()

@@ -3,6 +3,8 @@
 Imports Keras at the top: import this module inside functions.
 """
 
+import warnings
+
 import keras
 import numpy as np
 
@@ -95,9 +97,28 @@ def check_callbacks(callbacks):
     Raises
     ------
     TypeError
+
+    Warns
+    -----
+    UserWarning
+        If one does by half what `checkpoint_dir` does.
     """
     for callback in callbacks or ():
         if not isinstance(callback, keras.callbacks.Callback):
             raise TypeError(
                 f"callbacks must hold instances of keras.callbacks.Callback. Got {callback!r}."
             )
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            warnings.warn(
+                "BackupAndRestore brings back weights, but neither the epoch nor the phase of an "
+                "interrupted fit. Pass checkpoint_dir=... instead of it.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+def keep_logs(callbacks):
+    """Let the callbacks that write a log add to it, where Keras would begin it anew."""
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.CSVLogger):
+            callback.append = True

@@ -59,7 +59,17 @@ def build_raw_head(head, settings):
     inputs = keras.Input((settings.n_features,), dtype="float32")
     scale = 1 / head.standardization.scale
     offset = -head.standardization.mean * scale
-    x = keras.layers.Rescaling(scale, offset, dtype="float32")(inputs)
-    model = keras.Model(inputs, dense_layers(x, settings))
+    model = keras.Model(inputs, dense_layers(_Scaling(scale, offset)(inputs), settings))
     model.set_weights(head.weights)
     return model
+
+
+class _Scaling(keras.layers.Layer):
+    """Keras' `Rescaling`, which takes features for channels where these globally come first."""
+
+    def __init__(self, scale, offset):
+        super().__init__(dtype="float32")
+        self._scale, self._offset = scale, offset
+
+    def call(self, inputs):
+        return inputs * self._scale + self._offset

@@ -70,7 +70,8 @@ class PlannedModel(keras.Model):
     """
 
     def __init__(self, head, units=None, *, batch_statistics=False, evaluation_batch=8192):
-        super().__init__()
+        # Said outright: Keras' global policy would cast inputs, and scale losses.
+        super().__init__(dtype="float32")
         self.head = head
         self.units = units
         self._input_dropout, self._after_dropout = _split_off_dropout(head)
@@ -79,6 +80,7 @@ class PlannedModel(keras.Model):
         self._compiled_epoch = tf.function(self._run_epoch, reduce_retracing=True)
         self._compiled_batch = tf.function(self._run_batch, reduce_retracing=True)
         self._compiled_logits = tf.function(self._run_logits, reduce_retracing=True)
+        self.built = True  # its parts are
 
     @property
     def outputs(self):
@@ -92,6 +94,8 @@ class PlannedModel(keras.Model):
 
     def fit(self, x, y, *, phase, inputs_by_epoch=None, **_):
         """Train for the epochs of a `Phase` and return the history.
+
+        It ends with an epoch whose loss is no finite number.
 
         Parameters
         ----------
@@ -131,10 +135,12 @@ class PlannedModel(keras.Model):
             inputs = x if inputs_by_epoch is None else inputs_by_epoch(epoch)
             logs = run_epoch(inputs, labels, schedule.plan(epoch, phase.weights), callbacks)
             if phase.validation is not None:
-                logs |= self._validate(*phase.validation)
+                logs |= self._validate(*phase.validation, callbacks)
             for name, value in logs.items():
                 history[name].append(value)
             callbacks.on_epoch_end(epoch, logs)
+            if not np.isfinite(logs["loss"]):
+                break  # it stays so, and is nothing to go on from
             if phase.checkpoint is not None:
                 phase.checkpoint.save(self, history)
         callbacks.on_train_end()
@@ -168,8 +174,7 @@ class PlannedModel(keras.Model):
                 inputs, tf.constant(labels[rows]), *map(tf.constant, arrays)
             ).numpy()
             totals += batch_totals
-            logs = dict(zip(("loss", "accuracy"), batch_totals / plan.sizes[batch], strict=True))
-            callbacks.on_train_batch_end(batch, logs)
+            callbacks.on_train_batch_end(batch, _named(batch_totals / plan.sizes[batch]))
         return _means(totals, plan)
 
     def _run_epoch(self, x, y, rows, weights, sizes, learning_rates):
@@ -211,16 +216,21 @@ class PlannedModel(keras.Model):
     def _run_logits(self, x):
         return self(x, training=False)
 
-    def _validate(self, x, y, weights):
+    def _validate(self, x, y, weights, callbacks):
+        callbacks.on_test_begin()
         totals = np.zeros(2)
-        for part in gen_batches(len(y), self._evaluation_batch):
+        for batch, part in enumerate(gen_batches(len(y), self._evaluation_batch)):
+            callbacks.on_test_batch_begin(batch)
             labels = tf.constant(y[part], tf.int32)
             part_weights = tf.constant(weights[part], tf.float32)
             logits = self._compiled_logits(tf.constant(x[part].astype(np.float32)))
             losses = part_weights * self.loss(tf.one_hot(labels, logits.shape[-1]), logits)
-            totals += _sums(losses, part_weights, logits, labels).numpy()
-        loss, accuracy = totals / weights.sum()
-        return {"val_loss": float(loss), "val_accuracy": float(accuracy)}
+            part_totals = _sums(losses, part_weights, logits, labels).numpy()
+            totals += part_totals
+            callbacks.on_test_batch_end(batch, _named(part_totals / len(part_weights)))
+        logs = _named(totals / weights.sum())
+        callbacks.on_test_end(logs)
+        return {f"val_{name}": value for name, value in logs.items()}
 
     def _seed_dropout(self, seed):
         for number, layer in enumerate(self.head.layers):
@@ -233,7 +243,7 @@ def _split_off_dropout(head):
     first = head.layers[1]
     if isinstance(first, keras.layers.Dropout):
         return first, keras.Model(first.output, head.outputs[0])
-    return keras.layers.Identity(), head
+    return keras.layers.Identity(dtype="float32"), head
 
 
 class _History:
@@ -249,34 +259,52 @@ def _sums(losses, weights, logits, labels):
 
 
 def _means(totals, plan):
-    loss, accuracy = totals / plan.sizes.sum()
-    return {"loss": float(loss), "accuracy": float(accuracy)}
+    return _named(totals / plan.sizes.sum())
+
+
+def _named(means):
+    return {"loss": float(means[0]), "accuracy": float(means[1])}
 
 
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
 
 def _listens_to_batches(callbacks):
-    """Whether a callback overrides a hook that Keras calls for each batch."""
+    """Whether a hook that Keras calls for each batch is overridden, by a class or an instance."""
     base = keras.callbacks.Callback
     return any(
-        getattr(type(callback), hook) is not getattr(base, hook)
+        getattr(getattr(callback, hook), "__func__", None) is not getattr(base, hook)
         for callback in callbacks.callbacks
         for hook in _BATCH_HOOKS
     )
 
 
+# Keras' table of names has no such entry.
+_UNLISTED = {"adam": FusedAdam, "lamb": keras.optimizers.Lamb}
+
+
 def make_optimizer(name, weight_decay):
     """Return the Keras optimizer `name`, with decoupled weight decay of the kernels."""
-    optimizer = FusedAdam() if name == "adam" else keras.optimizers.get(name)
+    optimizer = _UNLISTED[name]() if name in _UNLISTED else keras.optimizers.get(name)
+    _keep_rate_in_float32(optimizer)
     optimizer.weight_decay = weight_decay or None
     if weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
 
+def _keep_rate_in_float32(optimizer):
+    """Make its step size a float32, which Keras makes of the global type of numbers."""
+    given = optimizer.learning_rate
+    if given.dtype != "float32":
+        rate = keras.Variable(0.0, dtype="float32", trainable=False, name="learning_rate")
+        optimizer._untrack_variable(given)
+        optimizer._track_variable(rate)
+        optimizer._learning_rate = rate
+
+
 def make_loss(label_smoothing):
     """Return categorical cross-entropy of logits, one number a row."""
     return keras.losses.CategoricalCrossentropy(
-        from_logits=True, label_smoothing=label_smoothing, reduction="none"
+        from_logits=True, label_smoothing=label_smoothing, reduction="none", dtype="float32"
     )

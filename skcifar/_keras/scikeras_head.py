@@ -22,7 +22,7 @@ def make_head_estimator(model, n_classes):
 def fitted_head_estimator(head, dropout):
     """Return a fitted scikeras estimator of `head`: raw features in, probabilities out."""
     model = build_head(head, dropout)
-    model.compile(loss="sparse_categorical_crossentropy", optimizer="sgd")
+    model.compile(loss="sparse_categorical_crossentropy", optimizer="sgd", auto_scale_loss=False)
     estimator = make_head_estimator(model, head.n_classes)
     n_features = len(head.standardization.mean)
     rows = np.zeros((head.n_classes, n_features), np.float32)

@@ -21,7 +21,7 @@ class KerasViewsMixin:
 
             return fitted_head_estimator(self._head, self.dropout)
 
-        return self._built("head_", build)
+        return self._built("head_", self.dropout, build)
 
     @property
     def model_(self) -> Any:
@@ -30,16 +30,21 @@ class KerasViewsMixin:
 
             return build_model(self._frozen, self._head, self.test_time_augmentation)
 
-        return self._built("model_", build)
+        return self._built("model_", self.test_time_augmentation, build)
 
-    def _built(self, name, build):
-        """Return a Keras object of the fitted state, built when it is first asked for."""
+    def _built(self, name, parameter, build):
+        """Return a Keras object of the fitted state, built when it is first asked for.
+
+        It depends on `parameter`, too: of another value, another one is built.
+        """
         if not self.__sklearn_is_fitted__():
             raise AttributeError(f"{type(self).__name__} has no {name} before it is fitted.")
-        if name not in self._models:
+        built_for, model = self._models.get(name, (None, None))
+        if model is None or built_for != parameter:
             import_keras()
-            self._models[name] = build()
-        return self._models[name]
+            model = build()
+            self._models[name] = parameter, model
+        return model
 
     def __dir__(self):
         # scikit-learn asks for the value of each name, here and where a notebook shows them: that

@@ -111,6 +111,7 @@ def _forget_foreign_folders(parameters, notes):
 _STATE_TYPES = {
     "_frozen": FrozenNetwork,
     "_head": (Head, type(None)),
+    "_made_with": dict,
     "classes_": np.ndarray,
     "n_classes_": int,
     "n_features_in_": int,

@@ -4,16 +4,34 @@ import contextlib
 import functools
 import importlib.util
 import os
+import re
 import sys
 import tempfile
+import threading
+
+# Imports here change what belongs to the whole process, and put it back: one at a time.
+_import_lock = threading.RLock()
 
 
-@functools.cache
+def _once(function):
+    """Like `functools.cache` of a function without arguments, but threads wait for the first."""
+    cached = functools.cache(function)
+
+    @functools.wraps(function)
+    def wait_for_the_first():
+        with _import_lock:
+            return cached()
+
+    return wait_for_the_first
+
+
+@_once
 def import_keras():
     """Import Keras and TensorFlow, and return Keras.
 
     TensorFlow's native libraries print a dozen lines about the processor to standard error
-    while they load; these are kept back unless the import fails.
+    while they load; these are kept back unless the import fails. What other threads write
+    meanwhile comes a few seconds late.
 
     Raises
     ------
@@ -45,7 +63,24 @@ def _check_backend(backend):
         )
 
 
-@functools.cache
+def check_no_distribution_scope():
+    """Raise if a model that is built now would be one of a distribution strategy of TensorFlow.
+
+    Raises
+    ------
+    ValueError
+    """
+    import tensorflow as tf
+
+    if tf.distribute.has_strategy():
+        raise ValueError(
+            f"fit was called within the scope of {type(tf.distribute.get_strategy()).__name__}, "
+            "whose variables it cannot train. Call it outside of `with strategy.scope():`; many "
+            "fits at once are spread with n_jobs."
+        )
+
+
+@_once
 def import_openvino():
     """Import OpenVINO with its telemetry off, and return it.
 
@@ -78,7 +113,10 @@ def _not_installed(package):
 
 @contextlib.contextmanager
 def _native_errors_held_back():
-    """Hold back what is written to file descriptor 2; write it after all if the block raises."""
+    """Hold back what is written to file descriptor 2, and write it when the block ends.
+
+    Lines of TensorFlow's own log are left out, unless the block raises.
+    """
     try:
         saved = os.dup(2)
     except OSError:  # no standard error, nothing to hold back
@@ -86,15 +124,29 @@ def _native_errors_held_back():
         return
     with tempfile.TemporaryFile() as held_back:
         os.dup2(held_back.fileno(), 2)
+        is_kept = _is_no_native_log
         try:
             yield
         except BaseException:
-            held_back.seek(0)
-            os.write(saved, held_back.read())
+            is_kept = bool
             raise
         finally:
             os.dup2(saved, 2)
-            os.close(saved)
+            held_back.seek(0)
+            with os.fdopen(saved, "wb") as standard_error:
+                standard_error.writelines(filter(is_kept, held_back))
+
+
+_NATIVE_LOG = re.compile(
+    rb"[IWE]\d{4} \S+ +\d+ \S+:\d+\] "  # I0000 00:00:1795570005.706824   13224 port.cc:153] oneDNN
+    rb"|\d{4}-\d\d-\d\d \S+ [IWE] (tensorflow|external)/"  # the same in TensorFlow 2.19
+    rb"|WARNING: All log messages before absl::InitializeLog"
+    rb"|To enable the following instructions: "
+)
+
+
+def _is_no_native_log(line):
+    return not _NATIVE_LOG.match(line)
 
 
 def require(module, format):

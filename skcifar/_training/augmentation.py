@@ -47,6 +47,40 @@ def stored_views(frozen, augmentation):
     return views
 
 
+_UNSUITABLE = {
+    "AugMix": "draws from Python's global random numbers, which random_state does not decide",
+    "CutMix": "mixes images of different classes, while each keeps its label",
+    "MixUp": "mixes images of different classes, while each keeps its label",
+}
+
+
+def check_augmentation(augmentation):
+    """Raise before any work if a Keras layer cannot be used.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be copied, or does what a fit cannot follow.
+    """
+    if not is_drawn_anew(augmentation):
+        return
+    names = [type(layer).__name__ for layer in augmentation._flatten_layers()]
+    for name in filter(_UNSUITABLE.get, names):
+        raise ValueError(
+            f"augmentation={type(augmentation).__name__} cannot be used: {name} "
+            f"{_UNSUITABLE[name]}. Pass another layer, such as keras.layers.RandAugment."
+        )
+    try:
+        _copy(augmentation)
+    except Exception as error:  # of any type: it is the layer's own code
+        raise ValueError(
+            f"augmentation={type(augmentation).__name__} cannot be copied, which each fit does "
+            f"({type(error).__name__}). Pass a layer that Keras can make again from what its "
+            "get_config returns: most of its own (not RandomShear), and a class of yours with "
+            "get_config and @keras.saving.register_keras_serializable()."
+        ) from error
+
+
 def images_by_epoch(images, augmentation, seed):
     """Return a function from the number of an epoch to its images, changed as they are read.
 

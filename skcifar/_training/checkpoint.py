@@ -7,7 +7,9 @@ another fit is neither used nor harmed. Each phase of the fit is one file in it.
 import hashlib
 import json
 import shutil
+import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +17,18 @@ import numpy as np
 from .._extraction.digests import image_digests
 from .._system.atomic_file import replaced_file
 
-_ENTRY_PREFIX = "skcifar-fit-v1-"
-# What a fit computes does not depend on these.
-_IRRELEVANT_PARAMETERS = ("callbacks", "checkpoint_dir", "feature_cache", "verbose")
+_ENTRY_PREFIX = "skcifar-fit-"
+_VERSION = "v2-"  # entries of another one are never read
+_ABANDONED_AFTER = 30 * 24 * 3600  # seconds: nobody goes on with a fit that long after its end
+# What a fit computes does not depend on these; `random_state` is in the seed.
+_IRRELEVANT_PARAMETERS = ("callbacks", "checkpoint_dir", "feature_cache", "random_state", "verbose")
 
 
 def open_checkpoint(folder, parameters, seed, *states):
     """Return the `FitCheckpoint` of one fit in `folder`, or None if `folder` is None.
+
+    Entries that nothing was written to for 30 days are removed: those of fits that were given up,
+    or started again with other parameters.
 
     Parameters
     ----------
@@ -34,16 +41,31 @@ def open_checkpoint(folder, parameters, seed, *states):
     """
     if folder is None:
         return None
+    _remove_abandoned_entries(Path(folder))
     digest = hashlib.blake2b(digest_size=16)
     relevant = {k: _described(v) for k, v in parameters.items() if k not in _IRRELEVANT_PARAMETERS}
     digest.update(repr((sorted(relevant.items()), seed)).encode())
     for state in states:
         digest.update(b"".join(image_digests(state)) if state.ndim > 1 else state.tobytes())
-    return FitCheckpoint(Path(folder) / f"{_ENTRY_PREFIX}{digest.hexdigest()}")
+    return FitCheckpoint(Path(folder) / f"{_ENTRY_PREFIX}{_VERSION}{digest.hexdigest()}")
+
+
+def _remove_abandoned_entries(folder):
+    for entry in folder.glob(f"{_ENTRY_PREFIX}*"):
+        with suppress(OSError):  # removed meanwhile, or somebody else's
+            last_write = max(path.stat().st_mtime for path in (entry, *entry.iterdir()))
+            if time.time() - last_write > _ABANDONED_AFTER:
+                shutil.rmtree(entry)
 
 
 def _described(value):
-    """Return `value`, or what a Keras layer does: its own `repr` is another in each process."""
+    """Return `value` in a way whose `repr` is the same in each process.
+
+    Of a Keras layer that is what it does. Its name does not count, nor a seed, which many layers
+    draw anew when they are made: its copies draw from `random_state`.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
     if not hasattr(value, "get_config"):
         return value
     import keras
@@ -53,7 +75,7 @@ def _described(value):
 
 def _without_names(config):
     if isinstance(config, dict):
-        return {k: _without_names(v) for k, v in config.items() if k != "name"}
+        return {k: _without_names(v) for k, v in config.items() if k not in ("name", "seed")}
     return [_without_names(v) for v in config] if isinstance(config, list) else config
 
 
@@ -69,31 +91,46 @@ class FitCheckpoint:
     def __init__(self, path):
         self._path = path
 
-    def phase(self, name, best):
-        """Return the `PhaseCheckpoint` called `name`; `best` is the fit's `BestWeights` or None."""
-        return PhaseCheckpoint(self._path / f"{name}.npz", best)
+    def phase(self, name, best, callbacks):
+        """Return the `PhaseCheckpoint` called `name`.
+
+        Parameters
+        ----------
+        name : str
+        best : BestWeights or None
+        callbacks : list of keras.callbacks.Callback
+            Whose state is kept, too.
+        """
+        return PhaseCheckpoint(self._path / f"{name}.npz", best, callbacks)
+
+    @property
+    def exists(self):
+        return self._path.exists()
 
     def remove(self):
         shutil.rmtree(self._path, ignore_errors=True)
 
 
 class PhaseCheckpoint:
-    """State of one phase: weights, optimizer, history, and what early stopping has seen.
+    """State of one phase: weights, optimizer, history, and what callbacks have seen.
 
     Parameters
     ----------
     path : Path
     best : BestWeights or None
+    callbacks : list of keras.callbacks.Callback
     """
 
-    def __init__(self, path, best):
-        self._path, self._best = path, best
+    def __init__(self, path, best, callbacks):
+        self._path, self._best, self._callbacks = path, best, callbacks
+        self._states = None
 
     def save(self, model, history):
         """Write the state after an epoch; warn, and go on, if that cannot be done."""
         arrays = {"weights": model.get_weights()}
         arrays["optimizer"] = [v.numpy() for v in model.optimizer.variables]
         state = {"history": history, "stopped": bool(model.stop_training)}
+        state["callbacks"], arrays["callback"] = self._states.encode()
         if self._best is not None:
             state["best"] = {"loss": float(self._best.loss), "waited": self._best.waited}
             arrays["best"] = self._best.weights or []
@@ -110,12 +147,19 @@ class PhaseCheckpoint:
             )
 
     def restore(self, model):
-        """Put `model` back to where it was; return the history and whether it had stopped."""
+        """Put `model` back to where it was; return the history and whether it had stopped.
+
+        Called once, when the callbacks have heard of the begin of training.
+        """
+        from .._keras.callback_state import CallbackStates
+
+        self._states = CallbackStates(self._callbacks)
         if not self._path.exists():
             return {}, False
         try:
             state, arrays = self._read()
             self._check(model, arrays, state)
+            states = self._states.decode(state["callbacks"], arrays["callback"])
         # Damaged bytes make zipfile, NumPy and json raise errors of any type.
         except Exception as error:
             warnings.warn(
@@ -125,6 +169,7 @@ class PhaseCheckpoint:
             )
             return {}, False
         self._assign(model, arrays, state)
+        self._states.put_back(states)
         return state["history"], state["stopped"]
 
     def _read(self):
@@ -133,7 +178,7 @@ class PhaseCheckpoint:
             arrays = {name: stored[name] for name in stored.files if name != "state"}
         return state, {
             group: [arrays[f"{group}{i}"] for i in range(_count(arrays, group))]
-            for group in ("weights", "optimizer", "best")
+            for group in ("weights", "optimizer", "best", "callback")
         }
 
     def _check(self, model, arrays, state):

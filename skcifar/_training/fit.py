@@ -4,14 +4,17 @@ import copy
 import warnings
 from dataclasses import replace
 from functools import partial
+from numbers import Integral
 
 import numpy as np
 
-from .._model.head import Head, HeadSettings, Standardization
+from .._model.head import Head, HeadSettings, Standardization, variance_floor
 from .._model.network import STEM
 from .._validation.labels import check_class_weight
 from .augmentation import is_drawn_anew, stored_views
 from .checkpoint import open_checkpoint
+from .divergence import has_diverged
+from .going_on import check_unchanged, fixed_parameters
 from .inputs import TrainingInputs
 from .rows import split_hold_out
 from .schedule import Schedule, draw_seed, initial_head_rng
@@ -39,14 +42,18 @@ class Fit:
         self._parameters, self._classes, self._training = classifier, classes, training
         self._task, self._progress = task, progress
         if goes_on:
+            check_unchanged(classifier)
             self._frozen, self._head = classifier._frozen, classifier._head
             self._seed, self._history = classifier._seed, classifier.history_
             self._n_samples_seen = classifier.n_samples_seen_
             self._fine_tune_start = classifier.fine_tune_start_
+            self._made_with = getattr(classifier, "_made_with", {})
         else:
             self._frozen, self._head = classifier._frozen_network(training.images), None
             self._seed, self._history = draw_seed(classifier.random_state), {}
             self._n_samples_seen, self._fine_tune_start = 0, None
+            self._made_with = fixed_parameters(classifier)
+        self._goes_on = goes_on
         self._extractor = extractor
         self._inputs = TrainingInputs(extractor, classifier.augmentation, self._seed, progress)
         self._callbacks = copy.deepcopy(list(classifier.callbacks or ()))
@@ -78,7 +85,8 @@ class Fit:
         """Train the head for one pass over the rows, at constant learning rate."""
         self._weigh()
         self._task.begin()
-        self._train_head(self._schedule(self._parameters.learning_rate, 1, decay=False))
+        schedule = self._schedule(self._parameters.learning_rate, 1, decay=False)
+        self._train_head(schedule, floor=variance_floor(len(self._training.labels)))
 
     def fine_tune(self):
         """Unfreeze the top of the network and train it with the head, if that is wanted."""
@@ -86,6 +94,7 @@ class Fit:
             return
         from .._keras import callbacks, fine_tuning
 
+        callbacks.keep_logs(self._callbacks)
         self._fine_tune_start = self._n_epochs
         first_unfrozen = self._frozen.network.first_unfrozen(self._parameters.fine_tune_blocks)
         training, schedule = self._training, self._fine_tuning_schedule(first_unfrozen)
@@ -103,6 +112,8 @@ class Fit:
             self._frozen, self._head, self._head_settings(), first_unfrozen, maps_by_epoch, phase
         )
         self._extend_history(history)
+        tuned = [*self._frozen.weights, *self._head.weights]
+        self._check_convergence(tuned, "fine_tune_learning_rate")
 
     def end(self):
         """Tell that the fit is over, and return what was learned: attributes of the classifier."""
@@ -138,10 +149,22 @@ class Fit:
 
     def _open_checkpoint(self):
         """Return where this fit leaves its state, or None."""
+        parameters = self._parameters
+        if parameters.checkpoint_dir is None:
+            return None
+        if not (self._goes_on or isinstance(parameters.random_state, Integral)):
+            warnings.warn(
+                f"checkpoint_dir is not used with random_state={parameters.random_state}: the same "
+                "fit, started again, would draw another seed, and never go on from what was left. "
+                "Pass an int as random_state.",
+                UserWarning,
+                stacklevel=5,
+            )
+            return None
         start = self._head.weights if self._head else []
         return open_checkpoint(
-            self._parameters.checkpoint_dir,
-            self._parameters.get_params(),
+            parameters.checkpoint_dir,
+            parameters.get_params(),
             self._seed,
             np.frombuffer(self._frozen.fingerprint, np.uint8),
             *(array.ravel() for array in start),
@@ -172,13 +195,13 @@ class Fit:
             **options,
         )
 
-    def _train_head(self, schedule):
-        """Extract features, and train the head on them."""
+    def _train_head(self, schedule, floor=0.0):
+        """Extract features, and train the head on them; `floor` is that of their variance."""
         from .._keras import callbacks, head_training
 
         features = self._inputs.features(self._frozen, self._training.images)
         if self._head is None:
-            self._head = self._initial_head(features)
+            self._head = self._initial_head(features, floor)
         standardize = self._head.standardization.apply_in_place
         standardize(features)
         drawn = self._inputs.drawn_features(self._frozen, self._training.images)
@@ -198,11 +221,12 @@ class Fit:
             features_by_epoch=drawn and (lambda epoch: standardize(drawn(epoch))),
         )
         self._extend_history(history)
+        self._check_convergence(self._head.weights, "learning_rate")
 
-    def _initial_head(self, features):
+    def _initial_head(self, features, floor):
         _, n_views, n_features = features.shape
         weights = np.repeat(self._training.weights, n_views)
-        standardization = Standardization.of(features.reshape(-1, n_features), weights)
+        standardization = Standardization.of(features.reshape(-1, n_features), weights, floor)
         hidden_units, rng = self._parameters.hidden_units, initial_head_rng(self._seed)
         return Head.initial(standardization, hidden_units, len(self._classes), rng)
 
@@ -223,10 +247,12 @@ class Fit:
         `held_out` turns validation images into inputs, `fitted` the model in training into what
         `_fitted_so_far` returns.
         """
-        from .._keras.callbacks import EpochTasks
+        from .._keras.callbacks import EpochTasks, keep_logs
         from .._keras.planned_model import Phase
 
-        validation = self._validation
+        validation, checkpoint = self._validation, self._checkpoint
+        if checkpoint and checkpoint.exists:
+            keep_logs(self._callbacks)
         return Phase(
             self._training.labels,
             self._training.weights,
@@ -235,7 +261,7 @@ class Fit:
             and (held_out(validation.images), validation.labels, validation.weights),
             best=self._best,
             callbacks=(progress_callback, EpochTasks(self._task, fitted), *self._callbacks),
-            checkpoint=self._checkpoint and self._checkpoint.phase(name, self._best),
+            checkpoint=checkpoint and checkpoint.phase(name, self._best, self._callbacks),
         )
 
     def _fitted_so_far(self, model, first_unfrozen=None):
@@ -252,6 +278,12 @@ class Fit:
         self._history = {
             name: [*self._history.get(name, []), *values] for name, values in history.items()
         }
+
+    def _check_convergence(self, trained, parameter):
+        """Raise if arrays that were `trained` are not finite; `parameter` is their step size."""
+        losses, value = self._history["loss"], getattr(self._parameters, parameter)
+        if has_diverged(losses, trained, parameter, value):
+            self._head = replace(self._head, optimizer_state=[])  # is not finite
 
     @property
     def _n_epochs(self):
@@ -271,5 +303,6 @@ class Fit:
             "_frozen": self._frozen,
             "_head": self._head,
             "_seed": self._seed,
+            "_made_with": self._made_with,
             "_models": {},  # Keras objects of the fitted state, built when they are asked for
         }

@@ -12,7 +12,7 @@ def _is_class_weight(value):
     return isinstance(value, dict) and all(map(real(0).holds, value.values()))
 
 
-_OPTIMIZERS = (
+OPTIMIZERS = (
     *("adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lamb", "lion"),
     *("muon", "nadam", "rmsprop", "sgd"),
 )
@@ -23,7 +23,7 @@ def training_constraints(network_type):
     return {
         "hidden_units": tuple_of(integer(1)),
         "dropout": real(0, 1),
-        "optimizer": option(*_OPTIMIZERS),
+        "optimizer": option(*OPTIMIZERS),
         "learning_rate": real(0, low_open=True),
         "label_smoothing": real(0, 1),
         "weight_decay": real(0),

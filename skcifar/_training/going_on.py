@@ -1,0 +1,53 @@
+"""What may not change between a fit and one that goes on from it."""
+
+import os
+
+import numpy as np
+
+# What the network and the head are made of, when they are made.
+_FIXED_PARAMETERS = ("weights", "alpha", "input_size", "image_shape", "pixel_range", "hidden_units")
+
+
+def fixed_parameters(classifier):
+    """Return the parameters that decide what a first fit makes, as plain values."""
+    return {name: _plain(getattr(classifier, name)) for name in _FIXED_PARAMETERS}
+
+
+def check_unchanged(classifier):
+    """Raise if a parameter that a further fit cannot heed is not what the first fit had.
+
+    A parameter may be set to what it stood for, such as ``input_size=96`` for "auto".
+
+    Raises
+    ------
+    ValueError
+        Names all that changed.
+    """
+    before = getattr(classifier, "_made_with", {})  # not in files of skcifar 0.1
+    stood_for = {
+        "alpha": classifier._frozen.network.alpha,
+        "input_size": classifier._frozen.network.input_size,
+        "image_shape": classifier.image_shape_,
+        "pixel_range": classifier.pixel_range_,
+        "hidden_units": classifier._head.hidden_units,
+    }
+    changed = [
+        f"{name}={getattr(classifier, name)!r} (was {before[name]!r})"
+        for name, value in fixed_parameters(classifier).items()
+        if name in before and value not in (before[name], stood_for.get(name, before[name]))
+    ]
+    if changed:
+        raise ValueError(
+            "This call goes on with the network and the head of the last fit, which were made with "
+            f"other parameters: {', '.join(changed)}. Set them back, or begin anew: with a clone, "
+            "or with fit and warm_start=False."
+        )
+
+
+def _plain(value):
+    """Return `value` as its equals in any other type are returned, too."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value
