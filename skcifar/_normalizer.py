@@ -9,7 +9,7 @@ from ._dask import block_by_block
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
 from ._validation.images import IMAGE_CONSTRAINTS, ImageInputMixin
 from ._validation.parameters import check_parameters, option
-from ._validation.pixel_range import resolve_pixel_range
+from ._validation.pixel_range import resolve_pixel_range, warn_outside_range
 from ._validation.rollback import unchanged_on_error
 
 _CONSTRAINTS = {
@@ -39,7 +39,7 @@ class ImageNormalizer(
     pixel_range : "auto" or tuple of (low, high), default="auto"
         Range of the pixels given. ``"auto"`` takes integers within 0 to 255 for [0, 255],
         unsigned 16-bit integers beyond it for [0, 65535], bools for [0, 1], and floats for the
-        first of [0, 1], [-1, 1] and [0, 255] that holds them.
+        first of [0, 1], [-1, 1] and [0, 255] that holds them. It warns where it is in doubt.
     image_shape : tuple of (height, width, channels), default=None
         Shape of the images when `X` is 2-D; None infers square RGB images.
 
@@ -91,7 +91,7 @@ class ImageNormalizer(
         Raises
         ------
         ValueError
-            If `X` holds no images, or pixels outside an explicit `pixel_range`.
+            If `X` holds no images, or pixels more than 1 % outside an explicit `pixel_range`.
         """
         with unchanged_on_error(self):
             check_parameters(self, _CONSTRAINTS)
@@ -124,6 +124,7 @@ class ImageNormalizer(
         """
         check_is_fitted(self)
         images = self._validate_images(X, reset=False)
+        warn_outside_range(images, self.pixel_range_)
         images = images.astype(np.float32)
         images *= self.scale_.astype(np.float32)
         images += self.offset_.astype(np.float32)

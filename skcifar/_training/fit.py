@@ -43,7 +43,7 @@ class Fit:
             self._n_samples_seen = classifier.n_samples_seen_
             self._fine_tune_start = classifier.fine_tune_start_
         else:
-            self._frozen, self._head = classifier._frozen_network(training.images), None
+            self._frozen, self._head = classifier._frozen_network(), None
             self._seed, self._history = draw_seed(classifier.random_state), {}
             self._n_samples_seen, self._fine_tune_start = 0, None
         self._extractor = classifier._extractor()
@@ -263,7 +263,6 @@ class Fit:
             "classes_": self._classes,
             "n_classes_": len(self._classes),
             "n_samples_seen_": self._n_samples_seen,
-            "pixel_range_": self._frozen.pixel_range,
             "engine_": self._extractor.engine,
             "history_": self._history,
             "n_iter_": self._n_epochs,
