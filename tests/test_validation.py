@@ -124,6 +124,7 @@ def test_usual_ranges_are_found(dtype, low, high, expected):
     ("dtype", "low", "high"),
     [
         (np.float64, -2, 2.1),
+        (np.float64, -2, 14),
         (np.float64, -300, 255),
         (np.float64, 0, 320),
         (np.int8, -128, 127),

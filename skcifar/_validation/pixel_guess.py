@@ -42,7 +42,8 @@ def guess_pixel_range(images, low, high):
     if dtype.kind == "u" and dtype.itemsize == 2 and high > 255:
         return _with_small_part(high, (0.0, 65535.0))
     # Relative to the pixels: standardised ones, from -2 to 2, are not taken for bytes.
-    if low >= -_OVERSHOOT * high and high <= 255 * (1 + _OVERSHOOT):
+    undershoot = _OVERSHOOT if high >= _FILLED * 255 else _ROUNDING
+    if low >= -undershoot * high and high <= 255 * (1 + _OVERSHOOT):
         bounds, doubt = _with_overshoot(low, high, (0.0, 255.0))
         return (bounds, doubt) if doubt or dtype.kind != "f" else _with_small_part(high, bounds)
     # One value: a width that float32 tells apart.
