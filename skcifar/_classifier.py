@@ -24,7 +24,8 @@ class MobileNetV2Classifier(BaseImageClassifier):
         160, 192 and 224 for others. Images are resized bilinearly, antialiased when shrinking;
         the aspect ratio is not kept.
     image_shape : tuple of (height, width, channels), default=None
-        Shape of the images when `X` is 2-D; None infers square RGB images.
+        Shape of the images when `X` is 2-D, with the pixels in this order; None infers square RGB
+        images.
     pixel_range : "auto" or tuple of (low, high), default="auto"
         Range of the pixels given, mapped to what the network was trained on. ``"auto"`` takes
         integers within 0 to 255 for [0, 255], unsigned 16-bit integers beyond it for [0, 65535],

@@ -41,7 +41,8 @@ class ImageNormalizer(
         unsigned 16-bit integers beyond it for [0, 65535], bools for [0, 1], and floats for the
         first of [0, 1], [-1, 1] and [0, 255] that holds them. It warns where it is in doubt.
     image_shape : tuple of (height, width, channels), default=None
-        Shape of the images when `X` is 2-D; None infers square RGB images.
+        Shape of the images when `X` is 2-D, with the pixels in this order; None infers square RGB
+        images.
 
     Attributes
     ----------
