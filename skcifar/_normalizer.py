@@ -1,11 +1,13 @@
 """ImageNormalizer."""
 
+from functools import wraps
+
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
-from ._dask import block_by_block
+from ._dask import block_by_block, is_dask_array
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
 from ._validation.images import IMAGE_CONSTRAINTS, ImageInputMixin
 from ._validation.parameters import check_parameters, option
@@ -25,6 +27,21 @@ def _same_shape(self, X):
     return X.shape[1:], np.float32
 
 
+def _images_stay_arrays(cls):
+    """Put rows alone into frames where ``set_output``, or the global setting, asks for frames."""
+    in_frames, as_it_is = cls.transform, cls.transform.__wrapped__
+
+    @wraps(as_it_is)
+    def transform(self, X):
+        wrapped = in_frames if _n_dimensions(X) == 2 and not is_dask_array(X) else as_it_is
+        return wrapped(self, X)
+
+    cls.transform = transform
+    cls.fit_transform = TransformerMixin.fit_transform.__wrapped__
+    return cls
+
+
+@_images_stay_arrays
 class ImageNormalizer(
     OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixin, ImageInputMixin, BaseEstimator
 ):
@@ -122,6 +139,7 @@ class ImageNormalizer(
         Returns
         -------
         ndarray or Dask array of the shape of `X`, float32
+            Rows come as a frame if `set_output` asks for one; images stay arrays.
         """
         check_is_fitted(self)
         images = self._validate_images(X, reset=False)
@@ -159,8 +177,11 @@ class ImageNormalizer(
 
 def _like_input(images, X):
     """Return `images` in the shape of `X`: rows stay rows."""
-    ndim = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
-    return images if ndim == 4 else images.reshape(len(images), -1)
+    return images if _n_dimensions(X) == 4 else images.reshape(len(images), -1)
+
+
+def _n_dimensions(X):
+    return X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
 
 
 def _channel_statistics(images):
