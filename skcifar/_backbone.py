@@ -39,15 +39,20 @@ class BackboneMixin(ImageInputMixin):
     An estimator names the type of its network in `_network_type`.
     """
 
-    def _frozen_network(self, images):
-        """Return the `FrozenNetwork` for `images`, those of `fit`."""
-        pixel_range = resolve_pixel_range(images, self.pixel_range)
-        image_shape = images.shape[1:]
+    def _learn_pixel_range(self, images):
+        self.pixel_range_ = resolve_pixel_range(images, self.pixel_range)
+
+    def _frozen_network(self):
+        """Return the `FrozenNetwork` for images like those of `fit`."""
         network, weights = load_backbone(
-            self._network_type, self.weights, self.alpha, self.input_size, image_shape
+            self._network_type, self.weights, self.alpha, self.input_size, self.image_shape_
         )
         return FrozenNetwork(
-            network, weights, image_shape, pixel_range, feature_layers=self.feature_layers
+            network,
+            weights,
+            self.image_shape_,
+            self.pixel_range_,
+            feature_layers=self.feature_layers,
         )
 
     def _extractor(self):

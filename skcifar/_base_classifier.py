@@ -260,13 +260,20 @@ class BaseImageClassifier(
         images, y = self._validate_images(X, y, reset=True)
         weights = check_weights(sample_weight, images)
         classes, labels = check_labels(y)
-        return classes, Rows(images, labels, weights).without_zero_weights()
+        rows = Rows(images, labels, weights).without_zero_weights()
+        self._learn_pixel_range(rows.images)
+        return classes, rows
 
     def _validate_batch(self, classes, X, y, sample_weight, *, reset, suffix=""):
         images, y = self._validate_images(X, y, reset=reset)
         labels = encode_labels(y, classes, name=f"y{suffix}")
         weights = check_weights(sample_weight, images, name=f"sample_weight{suffix}")
-        return Rows(images, labels, weights).without_zero_weights()
+        rows = Rows(images, labels, weights).without_zero_weights()
+        if reset:
+            self._learn_pixel_range(rows.images)
+        else:
+            warn_outside_range(rows.images, self.pixel_range_, name=f"X{suffix}")
+        return rows
 
     def _validate_validation(self, classes, X_val, y_val, sample_weight_val):
         if not has_validation_data(X_val, y_val, sample_weight_val):
@@ -288,6 +295,7 @@ class BaseImageClassifier(
     def _with_head(self, head, image_shape, classes, n_samples):
         """Return this classifier, fitted with a head that was trained elsewhere."""
         images = self._validate_images(np.zeros((1, *image_shape), np.uint8), reset=True)
+        self._learn_pixel_range(images)
         rows = Rows(images, np.zeros(1, int), np.ones(1))
         setup = {"extractor": self._extractor(), "task": None, "progress": None}
         fit = Fit(self, classes, rows, goes_on=False, **setup)

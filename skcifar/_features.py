@@ -63,12 +63,13 @@ class MobileNetV2Features(
         160, 192 and 224 for others. Images are resized bilinearly, antialiased when shrinking;
         the aspect ratio is not kept.
     image_shape : tuple of (height, width, channels), default=None
-        Shape of the images when `X` is 2-D; None infers square RGB images.
+        Shape of the images when `X` is 2-D, with the pixels in this order; None infers square RGB
+        images.
     pixel_range : "auto" or tuple of (low, high), default="auto"
         Range of the pixels given, mapped to what the network was trained on. ``"auto"`` takes
         integers within 0 to 255 for [0, 255], unsigned 16-bit integers beyond it for [0, 65535],
         bools for [0, 1], floats for the first of [0, 1], [-1, 1] and [0, 255] that holds them,
-        and anything else, with a warning, for (min, max) of `X`.
+        and anything else, with a warning, for (min, max) of `X`. It warns where it is in doubt.
     feature_layers : {"last", "blocks", "all", "depthwise"}, default="blocks"
         What of the network are the features, each map averaged over its pixels: ``"blocks"``, the
         outputs of all blocks (1,504 numbers at `alpha` 1.0); ``"last"``, the last convolution
@@ -174,8 +175,8 @@ class MobileNetV2Features(
             extractor = self._extractor()
             extractor.may_warn_again()
             self.engine_ = extractor.engine
-            self._frozen = self._frozen_network(images)
-            self.pixel_range_ = self._frozen.pixel_range
+            self._learn_pixel_range(images)
+            self._frozen = self._frozen_network()
             self.n_samples_seen_ = len(images)
         return self
 

@@ -1,5 +1,6 @@
 """ImageNormalizer."""
 
+from functools import wraps
 from typing import Literal, Self
 
 import numpy as np
@@ -8,11 +9,11 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
-from ._dask import block_by_block
+from ._dask import block_by_block, is_dask_array
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
 from ._validation.images import IMAGE_CONSTRAINTS, ImageInputMixin
 from ._validation.parameters import check_parameters, option
-from ._validation.pixel_range import resolve_pixel_range
+from ._validation.pixel_range import resolve_pixel_range, warn_outside_range
 from ._validation.rollback import unchanged_on_error
 from ._validation.types import Array, ImageShape, PixelRange
 
@@ -29,6 +30,21 @@ def _same_shape(self, X):
     return X.shape[1:], np.float32
 
 
+def _images_stay_arrays(cls):
+    """Put rows alone into frames where ``set_output``, or the global setting, asks for frames."""
+    in_frames, as_it_is = cls.transform, cls.transform.__wrapped__
+
+    @wraps(as_it_is)
+    def transform(self, X):
+        wrapped = in_frames if _n_dimensions(X) == 2 and not is_dask_array(X) else as_it_is
+        return wrapped(self, X)
+
+    cls.transform = transform
+    cls.fit_transform = TransformerMixin.fit_transform.__wrapped__
+    return cls
+
+
+@_images_stay_arrays
 class ImageNormalizer(
     OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixin, ImageInputMixin, BaseEstimator
 ):
@@ -44,9 +60,10 @@ class ImageNormalizer(
         Range of the pixels given. ``"auto"`` takes integers within 0 to 255 for [0, 255],
         unsigned 16-bit integers beyond it for [0, 65535], bools for [0, 1], floats for the first
         of [0, 1], [-1, 1] and [0, 255] that holds them, and anything else, with a warning, for
-        (min, max) of `X`.
+        (min, max) of `X`. It warns where it is in doubt.
     image_shape : tuple of (height, width, channels), default=None
-        Shape of the images when `X` is 2-D; None infers square RGB images.
+        Shape of the images when `X` is 2-D, with the pixels in this order; None infers square RGB
+        images.
 
     Attributes
     ----------
@@ -102,7 +119,7 @@ class ImageNormalizer(
         Raises
         ------
         ValueError
-            If `X` holds no images, or pixels outside an explicit `pixel_range`.
+            If `X` holds no images, or pixels more than 1 % outside an explicit `pixel_range`.
         """
         with unchanged_on_error(self):
             check_parameters(self, _CONSTRAINTS)
@@ -132,9 +149,11 @@ class ImageNormalizer(
         Returns
         -------
         ndarray or Dask array of the shape of `X`, float32
+            Rows come as a frame if `set_output` asks for one; images stay arrays.
         """
         check_is_fitted(self)
         images = self._validate_images(X, reset=False)
+        warn_outside_range(images, self.pixel_range_)
         images = images.astype(np.float32)
         images *= self.scale_.astype(np.float32)
         images += self.offset_.astype(np.float32)
@@ -168,8 +187,11 @@ class ImageNormalizer(
 
 def _like_input(images, X):
     """Return `images` in the shape of `X`: rows stay rows."""
-    ndim = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
-    return images if ndim == 4 else images.reshape(len(images), -1)
+    return images if _n_dimensions(X) == 4 else images.reshape(len(images), -1)
+
+
+def _n_dimensions(X):
+    return X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
 
 
 def _channel_statistics(images):

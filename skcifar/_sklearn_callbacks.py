@@ -4,6 +4,7 @@ The protocol came with scikit-learn 1.9. Below it the names here do nothing, so 
 the package does not see the version.
 """
 
+import copy
 from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar, cast
@@ -99,3 +100,27 @@ def as_one_task(fit: Method) -> Method:
         return self
 
     return cast(Method, fit_as_task)
+
+
+# What `set_callbacks` and a fit within a meta-estimator leave on an estimator.
+_CALLBACKS = "_skl_callbacks"
+_ATTRIBUTES = (
+    _CALLBACKS,
+    "_skl_callbacks_to_teardown",
+    "_callback_fit_ctx",
+    "_parent_callback_ctx",
+)
+
+
+def without_callbacks(estimator):
+    """Return an estimator that is free of scikit-learn's callbacks, and whether it had any.
+
+    Nothing of the estimator given is changed: a shallow copy stands in for it.
+    """
+    found = {name: vars(estimator)[name] for name in _ATTRIBUTES if name in vars(estimator)}
+    if not found:
+        return estimator, False
+    estimator = copy.copy(estimator)
+    for name in found:
+        vars(estimator).pop(name, None)
+    return estimator, bool(found.get(_CALLBACKS))

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_random_state
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_consistent_length
 
 from ._training.divergence import DivergedError
@@ -15,7 +16,9 @@ _CONSTRAINTS = {
     "max_learning_rate": real(0, low_open=True),
     "n_steps": integer(10),
 }
-# A loss this many times the least one so far has left the valley: larger steps tell no more.
+# A loss this many times the least one so far has left the valley: larger steps tell no more. A
+# single noisy batch may end the run; waiting for the mean, which lags, suggests 3 to 7 times as
+# much, with accuracies of 0.975 instead of 0.978 on digits and no learning at all on 64 images.
 _DIVERGED = 4.0
 # Weight of the past in the running mean of the losses.
 _SMOOTHING = 0.9
@@ -133,6 +136,9 @@ def _final_step(estimator, X, y):
 def _losses(classifier, X, y, rates):
     """Return the loss of each step, up to where it diverges."""
     X, classes, losses = np.asarray(X), np.unique(y), []
+    if getattr(classifier, "class_weight", None) == "balanced":  # of all labels, not of a batch
+        weights = compute_class_weight("balanced", classes=classes, y=y)
+        classifier.set_params(class_weight=dict(zip(classes.tolist(), weights, strict=True)))
     # The first partial_fit fixes the standardisation: it has to see all images.
     classifier.set_params(learning_rate=_NEXT_TO_NOTHING).partial_fit(X, y, classes=classes)
     for rate, rows in zip(rates, _batches(classifier, len(y)), strict=False):

@@ -42,6 +42,19 @@ def test_the_run_ends_where_the_loss_diverges(classifier, images):
     assert np.isfinite(found.losses[:-1]).all()
 
 
+def test_balanced_classes_are_weighted_by_all_labels(make_classifier, images):
+    X, y = images
+    few = np.r_[np.flatnonzero(y == 0), np.flatnonzero(y != 0)[:9]]
+    X, y = X[few], y[few]
+    by_hand = dict(enumerate(len(y) / (3 * np.bincount(y))))
+    curves = [
+        find_learning_rate(make_classifier(batch_size=8, class_weight=weights), X, y, n_steps=10)
+        for weights in ("balanced", by_hand, None)
+    ]
+    np.testing.assert_allclose(curves[0].losses, curves[1].losses, rtol=1e-12)
+    assert abs(curves[0].losses[0] - curves[2].losses[0]) > 0.01
+
+
 def test_the_estimator_is_left_as_it_was(classifier, images):
     before = dict(vars(classifier))
     find_learning_rate(classifier, *images, n_steps=10)

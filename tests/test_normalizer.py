@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -89,10 +90,37 @@ def test_pandas_rows_keep_their_names():
     np.testing.assert_allclose(transformed.iloc[1], 0.2, rtol=1e-6)
 
 
-def test_images_do_not_fit_into_a_frame(images):
+@pytest.mark.parametrize("method", ["transform", "fit_transform"])
+def test_images_stay_arrays_where_frames_are_asked_for(images, method):
     pytest.importorskip("pandas")
-    with pytest.raises(ValueError, match="Must pass 2-d input"):
-        ImageNormalizer().set_output(transform="pandas").fit_transform(images[0])
+    X = images[0]
+    expected = ImageNormalizer().fit_transform(X)
+    normalizer = ImageNormalizer().fit(X)
+    with config_context(transform_output="pandas"):
+        np.testing.assert_array_equal(getattr(normalizer, method)(X), expected)
+    found = getattr(normalizer.set_output(transform="pandas"), method)(X)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("method", ["transform", "fit_transform"])
+def test_rows_become_frames_where_frames_are_asked_for(images, method):
+    pandas = pytest.importorskip("pandas")
+    rows = images[0].reshape(len(images[0]), -1)
+    normalizer = ImageNormalizer().fit(rows)
+    with config_context(transform_output="pandas"):
+        frame = getattr(normalizer, method)(rows)
+    assert isinstance(frame, pandas.DataFrame)
+    np.testing.assert_array_equal(frame, ImageNormalizer().fit_transform(rows))
+
+
+def test_pipeline_of_a_notebook_that_asks_for_frames_predicts_as_any(make_classifier, images):
+    pytest.importorskip("pandas")
+    pipeline = make_pipeline(ImageNormalizer(), make_classifier(epochs=1))
+    expected = clone(pipeline).fit(*images).predict_proba(images[0])
+    with config_context(transform_output="pandas"):
+        found = pipeline.fit(*images).predict_proba(images[0])
+        pipeline[-1].head_.predict_proba(np.zeros((2, 1280), np.float32))  # no warning either
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_images_are_left_as_they_were(images):

@@ -9,8 +9,9 @@ import pytest
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from skcifar import ImageNormalizer
+from skcifar import ImageNormalizer, load, save
 
 sklearn_callback = pytest.importorskip("sklearn.callback")
 
@@ -195,3 +196,38 @@ def test_scikit_learn_without_callbacks_is_not_noticed():
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("3 False\n", "")
+
+
+# --- save leaves them out -----------------------------------------------------------------------
+
+
+def test_save_leaves_callbacks_out_with_a_warning(make_classifier, images, tmp_path):
+    classifier = make_classifier(epochs=1).set_callbacks(Recorder()).fit(*images)
+    with pytest.warns(UserWarning, match=r"callbacks of MobileNetV2Classifier .* set_callbacks"):
+        save(classifier, tmp_path / "saved")
+    same = load(tmp_path / "saved")
+    assert not [name for name in vars(same) if "callback" in name and name != "callbacks"][1:]
+    np.testing.assert_array_equal(
+        same.predict_proba(images[0]), classifier.predict_proba(images[0])
+    )
+    assert isinstance(classifier._skl_callbacks[0], Recorder)  # still there
+
+
+@pytest.mark.parametrize("at", ["pipeline", "normalizer", "scikit-learn's step"])
+def test_save_leaves_callbacks_of_a_pipeline_and_its_steps_out(images, tmp_path, at):
+    pipeline = make_pipeline(ImageNormalizer(), StandardScaler())
+    pipeline.fit(images[0].reshape(len(images[0]), -1))
+    owner = {"pipeline": pipeline, "normalizer": pipeline[0]}.get(at, pipeline[1])
+    if not hasattr(owner, "set_callbacks"):
+        owner._skl_callbacks = [Recorder()]
+    else:
+        owner.set_callbacks(Recorder())
+    with pytest.warns(UserWarning, match=f"The callbacks of {type(owner).__name__} cannot"):
+        save(pipeline, tmp_path / "saved")
+    load(tmp_path / "saved")
+
+
+def test_best_estimator_of_a_search_with_callbacks_can_be_saved(make_classifier, images, tmp_path):
+    search = GridSearchCV(make_classifier(), {"epochs": [1]}, cv=2).set_callbacks(Recorder())
+    save(search.fit(*images).best_estimator_, tmp_path / "saved")
+    load(tmp_path / "saved").predict(images[0])

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.class_weight import compute_sample_weight
 
+from skcifar import ImageNormalizer
 from skcifar._training.rows import split_hold_out
 from skcifar._validation.images import ImageInputMixin, naming
 from skcifar._validation.labels import (
@@ -101,13 +102,18 @@ def test_advice_fits_what_went_wrong():
         (np.int64, 0, 255, (0, 255)),
         (np.int8, 0, 127, (0, 255)),
         (np.uint16, 0, 255, (0, 255)),
-        (np.uint16, 0, 256, (0, 65535)),
         (bool, 0, 1, (0, 1)),
         (np.float32, 0, 1, (0, 1)),
         (np.float16, 0.2, 0.4, (0, 1)),
-        (np.float64, -0.1, 1, (-1, 1)),
-        (np.float64, 0, 1.5, (0, 255)),
+        (np.uint16, 0, 2**14, (0, 65535)),
+        (np.float64, -0.3, 1, (-1, 1)),
         (np.float64, 0, 255, (0, 255)),
+        # Rounding.
+        (np.float32, 0, 1.0000001, (0, 1)),
+        (np.float32, -1e-7, 1, (0, 1)),
+        (np.float64, -1.00001, 1.00001, (-1, 1)),
+        (np.float64, -1, 256, (0, 255)),
+        (np.int16, -1, 256, (0, 255)),
     ],
 )
 def test_usual_ranges_are_found(dtype, low, high, expected):
@@ -117,10 +123,12 @@ def test_usual_ranges_are_found(dtype, low, high, expected):
 @pytest.mark.parametrize(
     ("dtype", "low", "high"),
     [
-        (np.float64, -1.5, 1),
-        (np.float64, 0, 256),
-        (np.int16, -1, 200),
-        (np.int32, 0, 256),
+        (np.float64, -2, 2.1),
+        (np.float64, -2, 14),
+        (np.float64, -300, 255),
+        (np.float64, 0, 320),
+        (np.int8, -128, 127),
+        (np.int16, -1, 1),
         (np.uint32, 0, 70_000),
     ],
 )
@@ -128,6 +136,51 @@ def test_any_other_range_is_that_of_the_data_with_a_warning(dtype, low, high):
     with pytest.warns(UserWarning, match=r"no usual range.*pass pixel_range=\(low, high\)"):
         found = resolve_pixel_range(pixels(dtype, low, high), "auto")
     assert found == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high", "words", "expected"),
+    [
+        # Bicubic resizing shoots over black and white.
+        (np.float64, 0, 1.02, "a little outside [0, 1]", (0, 1)),
+        (np.float64, -0.1, 1.1, "a little outside [0, 1]", (0, 1)),
+        (np.float64, -1.1, 1, "a little outside [-1, 1]", (-1, 1)),
+        (np.float64, -20, 270, "a little outside [0, 255]", (0, 255)),
+        (np.int16, -20, 270, "a little outside [0, 255]", (0, 255)),
+        # Digits of 0 to 16, and cameras of 12 bits.
+        (np.float64, 0, 16, "a small part of [0, 255]", (0, 255)),
+        (np.uint16, 0, 256, "a small part of [0, 65535]", (0, 65535)),
+        (np.uint16, 0, 4095, "a small part of [0, 65535]", (0, 65535)),
+        (np.float64, 0.3, 0.99, "which may be meant as [0, 1] or [-1, 1]", (0, 1)),
+    ],
+)
+def test_guess_in_doubt_warns(dtype, low, high, words, expected):
+    with pytest.warns(UserWarning, match=re.escape(words)):
+        assert resolve_pixel_range(pixels(dtype, low, high), "auto") == expected
+
+
+BRIGHT_BYTES = 128 + np.random.default_rng(0).integers(0, 128, (40, 16, 16, 3))
+SYMMETRIC = {
+    "normalizer": lambda X: ImageNormalizer("symmetric", pixel_range=(0, 255)).fit_transform(X),
+    "keras": lambda X: (X / 127.5 - 1).astype(np.float32),
+    "torch": lambda X: (X.astype(np.float32) / 255 - np.float32(0.5)) / np.float32(0.5),
+    "float64": lambda X: X / 127.5 - 1,
+    "16 bits": lambda X: (X * 257 / 32767.5 - 1).astype(np.float32),
+}
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(1), slice(7, 20)], ids=str)
+@pytest.mark.parametrize("scaled", SYMMETRIC.values(), ids=SYMMETRIC)
+def test_bright_bytes_in_the_symmetric_range_are_told_from_the_unit_range(scaled, rows):
+    assert resolve_pixel_range(scaled(BRIGHT_BYTES[rows]), "auto") == (-1, 1)
+    unit = (BRIGHT_BYTES[rows] / 255).astype(np.float32)
+    assert resolve_pixel_range(unit, "auto") == (0, 1)
+
+
+def test_bright_images_of_few_levels_are_in_doubt():
+    two_colours = np.where(BRIGHT_BYTES < 200, 0.2, 1.0)
+    with pytest.warns(UserWarning, match=re.escape("may be meant as [0, 1] or [-1, 1]")):
+        assert resolve_pixel_range(two_colours, "auto") == (0, 1)
 
 
 def test_range_of_one_value_has_a_width():
@@ -157,6 +210,51 @@ def test_pixels_more_than_one_percent_outside_warn(low, high):
 
 def test_pixels_less_than_one_percent_outside_do_not_warn():
     warn_outside_range(pixels(np.float64, -2.5, 257.5), (0.0, 255.0))
+    assert resolve_pixel_range(pixels(np.float64, -2.5, 257.5), (0, 255)) == (0, 255)
+
+
+@pytest.mark.parametrize("pixel_range", [(0, 1), (10**6, 10**6 + 1)])
+def test_error_about_an_explicit_range_shows_digits_that_leave_it(pixel_range):
+    X = pixels(np.float64, pixel_range[0], pixel_range[1] + 0.0101)
+    with pytest.raises(ValueError, match="outside pixel_range=") as caught:
+        resolve_pixel_range(X, pixel_range)
+    shown = re.search(r"pixels in \[(.*), (.*)\], outside", str(caught.value))
+    assert float(shown[2]) > pixel_range[1]
+
+
+@pytest.mark.parametrize(
+    ("images", "fitted"),
+    [
+        (BRIGHT_BYTES / 255, (0.0, 255.0)),
+        (BRIGHT_BYTES / 255, (0.0, 65535.0)),
+        (BRIGHT_BYTES / 127.5 - 1, (0.0, 255.0)),
+        (pixels(np.float32, -1, 1), (0.0, 255.0)),
+        (BRIGHT_BYTES > 128, (0.0, 255.0)),
+        (BRIGHT_BYTES.astype(np.uint8), (0.0, 65535.0)),
+        (BRIGHT_BYTES / 255, (-1.0, 1.0)),
+        (BRIGHT_BYTES / 127.5 - 1, (0.0, 1.0)),
+    ],
+)
+def test_pixels_of_another_scale_within_the_range_warn(images, fitted):
+    with pytest.warns(UserWarning, match=r"X_val holds pixels in .*, but the fit was on"):
+        warn_outside_range(images, fitted, name="X_val")
+
+
+@pytest.mark.parametrize(
+    ("images", "fitted"),
+    [
+        (np.zeros((2, 4, 4, 3)), (0.0, 255.0)),
+        (np.ones((2, 4, 4, 3)), (0.0, 255.0)),
+        (pixels(np.float32, 0, 3), (0.0, 255.0)),
+        (pixels(np.uint16, 0, 255), (0.0, 65535.0)),
+        (pixels(np.uint16, 0, 1), (0.0, 255.0)),
+        (BRIGHT_BYTES / 127.5 - 1, (-1.0, 1.0)),
+        (BRIGHT_BYTES / 255, (0.0, 1.0)),
+        (pixels(np.float32, 0, 1), (-1.0, 1.0)),
+    ],
+)
+def test_dark_or_bright_images_of_the_fitted_scale_do_not_warn(images, fitted):
+    warn_outside_range(images, fitted)
 
 
 # --- Labels --------------------------------------------------------------------------------

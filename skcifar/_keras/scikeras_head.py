@@ -37,5 +37,10 @@ class _HeadClassifier(KerasClassifier):
         self.n_classes = n_classes
 
     @property
+    def feature_encoder(self):
+        # Passes arrays through: scikit-learn would warn of it where frames are the global setting.
+        return super().feature_encoder.set_output(transform="default")
+
+    @property
     def target_encoder(self):
         return ClassifierLabelEncoder(categories=[np.arange(self.n_classes)])

@@ -40,7 +40,7 @@ def save(estimator: BaseEstimator, path: PathLike) -> None:
     Warns
     -----
     UserWarning
-        Names the parameters that hold code, such as `callbacks`: these are left out.
+        Names what holds code, such as `callbacks`, and scikit-learn's callbacks: that is left out.
 
     See Also
     --------
@@ -67,7 +67,7 @@ def save(estimator: BaseEstimator, path: PathLike) -> None:
     if left_out:
         warnings.warn(
             f"{', '.join(left_out)} cannot be saved without code, and were left out. Pass them "
-            "again after loading, with set_params.",
+            "again after loading, with set_params or set_callbacks.",
             UserWarning,
             stacklevel=2,
         )

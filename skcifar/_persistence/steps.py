@@ -6,6 +6,7 @@ import zipfile
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from .._sklearn_callbacks import without_callbacks
 from .archive import array_from_npy, check_members
 from .estimators import ESTIMATORS, decode_estimator, encode_estimator
 
@@ -14,6 +15,9 @@ _SCHEMA = "schema.json"  # of a skops archive
 
 def encode_step(step, members, left_out, *, within_pipeline=False):
     """Return an estimator as what JSON can express; its arrays go to `members`."""
+    if isinstance(step, BaseEstimator):
+        step, had_callbacks = without_callbacks(step)
+        left_out += [f"The callbacks of {type(step).__name__}"] * had_callbacks
     if type(step) is Pipeline:
         return _encode_pipeline(step, members, left_out)
     if type(step) in ESTIMATORS.values():

@@ -49,7 +49,7 @@ class Fit:
             self._fine_tune_start = classifier.fine_tune_start_
             self._made_with = getattr(classifier, "_made_with", {})
         else:
-            self._frozen, self._head = classifier._frozen_network(training.images), None
+            self._frozen, self._head = classifier._frozen_network(), None
             self._seed, self._history = draw_seed(classifier.random_state), {}
             self._n_samples_seen, self._fine_tune_start = 0, None
             self._made_with = fixed_parameters(classifier)
@@ -294,7 +294,6 @@ class Fit:
             "classes_": self._classes,
             "n_classes_": len(self._classes),
             "n_samples_seen_": self._n_samples_seen,
-            "pixel_range_": self._frozen.pixel_range,
             "engine_": self._extractor.engine,
             "history_": self._history,
             "n_iter_": self._n_epochs,

@@ -8,6 +8,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from .parameters import integer, option, real, satisfying
+from .row_order import warn_of_planes
 
 
 def _is_image_shape(value):
@@ -65,6 +66,8 @@ class ImageInputMixin:
         rows, *labels = validated if isinstance(validated, tuple) else (validated,)
         _check_is_numeric(rows)
         images = self._rows_to_images(rows, shape, reset=reset)
+        if shape is None:
+            warn_of_planes(images)
         if reset:
             self.image_shape_ = images.shape[1:]
         return (images, *labels) if labels else images
