@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._backbone import ENGINE_CONSTRAINTS, BackboneMixin, backbone_constraints
 from ._dask import block_by_block
+from ._extraction.engines import check_training_precision
 from ._sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from ._system.libraries import import_keras
 from ._system.progress import progress_bar
@@ -223,6 +224,8 @@ class BaseImageClassifier(ClassifierMixin, CallbackSupportMixin, BackboneMixin, 
         Yields the `task` and the `progress` that the fit reports to.
         """
         self._check_setup()
+        if self.fine_tune_epochs and not passes:
+            check_training_precision(self.precision)
         n_epochs = passes or self.epochs + self.fine_tune_epochs
         task = FitTask(self, X, y, sample_weight, n_epochs=n_epochs)
         with (

@@ -67,6 +67,20 @@ def check_precision(engine, precision):
         )
 
 
+def check_training_precision(precision):
+    """Raise if TensorFlow, which trains whatever the engine is, has no `precision` here.
+
+    Raises
+    ------
+    ValueError
+    """
+    if precision == "bfloat16" and not tensorflow_engine.has_bfloat16():
+        raise ValueError(
+            'precision="bfloat16" is not to be had from TensorFlow, which does the fine-tuning, on '
+            'this processor. Pass precision="float32", or fine_tune_epochs=0.'
+        )
+
+
 def n_threads():
     """Return how many threads an engine may use here: what joblib grants, in its workers too."""
     granted = os.environ.get("OMP_NUM_THREADS", "")
