@@ -84,14 +84,18 @@ class FoldedConvolution(keras.layers.Layer):
             strides = [1, *strides, 1]
             x = tf.nn.depthwise_conv2d(inputs, kernel * scale[:, None], strides, "SAME")
         elif self._convolution.kernel_size == (1, 1):
-            x = self._product(tf.reshape(inputs, [-1, inputs.shape[-1]]), kernel[0, 0] * scale)
+            x = self._product(inputs, kernel * scale)
         else:
             x = tf.nn.conv2d(inputs, kernel * scale, strides, "SAME")
         x = tf.nn.bias_add(x, shift)
         x = tf.nn.relu6(x) if self.relu6 else x
         return tf.reshape(x, [-1, *self.compute_output_shape(inputs.shape)[1:]])
 
-    def _product(self, rows, kernel):
+    def _product(self, inputs, kernel):
+        """Return the product of a row for each pixel and the weights."""
+        rows, columns = (
+            tf.cast(tf.reshape(factor, [-1, factor.shape[-1]]), self._precision)
+            for factor in (inputs, kernel)
+        )
         # In float32 again for the shift and ReLU6: their gradients take half the time there.
-        product = tf.matmul(tf.cast(rows, self._precision), tf.cast(kernel, self._precision))
-        return tf.cast(product, tf.float32)
+        return tf.cast(tf.matmul(rows, columns), tf.float32)
