@@ -131,10 +131,11 @@ def peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
-def plain_keras_model(learning_rate=1e-3, fine_tune_blocks=0):
+def plain_keras_model(learning_rate=1e-3, fine_tune_blocks=0, frozen_normalization=False):
     """Return the same network and head, the way that Keras' guide to transfer learning has it.
 
-    Frozen, or with the top blocks unfrozen.
+    Frozen, or with the top blocks unfrozen: of batch normalisation, scale and shift are trained
+    then, the statistics kept, unless it is frozen altogether.
     """
     import keras
 
@@ -151,6 +152,10 @@ def plain_keras_model(learning_rate=1e-3, fine_tune_blocks=0):
             : names.index(f"block_{MobileNetV2.n_blocks - fine_tune_blocks}_expand")
         ]:
             layer.trainable = False
+    if frozen_normalization:
+        for layer in backbone.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
     inputs = x = keras.Input((32, 32, 3))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(x)
     x = keras.layers.Resizing(INPUT_SIZE, INPUT_SIZE)(x)

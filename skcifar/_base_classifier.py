@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._backbone import ENGINE_CONSTRAINTS, BackboneMixin, backbone_constraints
 from ._dask import block_by_block
+from ._extraction.engines import check_training_precision
 from ._keras.views import KerasViewsMixin
 from ._sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from ._system.libraries import check_no_distribution_scope, import_keras
@@ -227,6 +228,8 @@ class BaseImageClassifier(
         Yields what the fit runs with: `extractor`, and `task` and `progress`, which it reports to.
         """
         extractor = self._check_setup()
+        if self.fine_tune_epochs and not passes:
+            check_training_precision(self.precision)
         n_epochs = passes or self.epochs + self.fine_tune_epochs
         task = FitTask(self, X, y, sample_weight, n_epochs=n_epochs)
         with (

@@ -55,8 +55,11 @@ class ToyNetwork:
         return max(cls.min_input_size, *image_shape[:2])
 
     def features(self, feature_layers):
-        last = FeatureLayer("last", _LAST, self.last_width)
-        block, within = (FeatureLayer(name, _BLOCK, self.width) for name in ("block", "within"))
+        last = FeatureLayer("last", _LAST, self.last_width, self.n_arrays(_LAST))
+        block, within = (
+            FeatureLayer(name, _BLOCK, self.width, self.n_arrays(_BLOCK))
+            for name in ("block", "within")
+        )
         layers = {"last": [last], "blocks": [block], "all": [block, last], "depthwise": [within]}
         return tuple(layers[feature_layers])
 

@@ -245,6 +245,16 @@ def no_bfloat16(tmp_path, monkeypatch):
     return message_of(lambda: features.fit(X, y))
 
 
+def no_bfloat16_to_train_in(tmp_path, monkeypatch):
+    monkeypatch.setattr("skcifar._extraction.openvino_engine.has_bfloat16", lambda: True)
+    monkeypatch.setattr("skcifar._extraction.tensorflow_engine.has_bfloat16", lambda: False)
+    X, y = make_images(n_samples=6)
+    classifier = skcifar.MobileNetV2Classifier(
+        engine="openvino", precision="bfloat16", weights=None, fine_tune_epochs=1
+    )
+    return message_of(lambda: classifier.fit(X, y))
+
+
 def other_keras_backend(tmp_path, monkeypatch):
     import keras
 
@@ -278,6 +288,7 @@ MESSAGES = (
     offline,
     no_openvino,
     no_bfloat16,
+    no_bfloat16_to_train_in,
     other_keras_backend,
     cache_not_writable,
     out_of_memory,

@@ -4,6 +4,7 @@ import joblib
 import numpy as np
 import pytest
 
+from skcifar import MobileNetV2Classifier
 from skcifar._extraction import engines, extractor, openvino_engine, tensorflow_engine
 from skcifar._extraction.digests import image_digests
 from skcifar._extraction.engines import check_precision, resolve_engine, run_network
@@ -82,6 +83,17 @@ def test_precision_that_the_processor_lacks_is_an_error(monkeypatch):
     monkeypatch.setattr(tensorflow_engine, "has_bfloat16", lambda: False)
     with pytest.raises(ValueError, match=r'not to be had .* Pass precision="float32"'):
         check_precision("tensorflow", "bfloat16")
+
+
+def test_fine_tuning_needs_bfloat16_of_tensorflow_whatever_the_engine(images, monkeypatch):
+    monkeypatch.setattr(openvino_engine, "has_bfloat16", lambda: True)
+    monkeypatch.setattr(tensorflow_engine, "has_bfloat16", lambda: False)
+    classifier = MobileNetV2Classifier(
+        engine="openvino", precision="bfloat16", weights=None, fine_tune_epochs=1
+    )
+    with pytest.raises(ValueError, match="TensorFlow, which does the fine-tuning"):
+        classifier.fit(images, np.arange(len(images)) % 2)
+    assert not hasattr(classifier, "history_")
 
 
 def test_missing_engine_names_the_pip_line(monkeypatch):

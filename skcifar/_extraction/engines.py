@@ -67,6 +67,20 @@ def check_precision(engine, precision):
         )
 
 
+def check_training_precision(precision):
+    """Raise if TensorFlow, which trains whatever the engine is, has no `precision` here.
+
+    Raises
+    ------
+    ValueError
+    """
+    if precision == "bfloat16" and not tensorflow_engine.has_bfloat16():
+        raise ValueError(
+            'precision="bfloat16" is not to be had from TensorFlow, which does the fine-tuning, on '
+            'this processor. Pass precision="float32", or fine_tune_epochs=0.'
+        )
+
+
 def run_network(frozen, images, engine, precision):
     """Return the features of `images`, computed now.
 

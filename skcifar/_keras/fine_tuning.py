@@ -9,6 +9,7 @@ import keras
 
 from .._model.network import STEM
 from .faster_parts import FusedBatchNormalization
+from .folded_layers import FoldedLayers
 from .heads import build_raw_head
 from .layers import KerasLayers, build_features
 from .planned_model import PlannedModel, make_loss, make_optimizer
@@ -24,7 +25,7 @@ _EVALUATION_BATCH = 256
 BATCH_STATISTICS = False
 
 
-def fine_tune(frozen, head, settings, first_unfrozen, inputs_by_epoch, phase):
+def fine_tune(frozen, head, settings, first_unfrozen, inputs_by_epoch, phase, precision):
     """Train the units from `first_unfrozen` up, and the head.
 
     Parameters
@@ -39,6 +40,8 @@ def fine_tune(frozen, head, settings, first_unfrozen, inputs_by_epoch, phase):
         images for the whole network: views of rows, to be indexed as `Schedule` numbers them.
     phase : Phase
         If `best` saw no better weights than those of `head`, all stays as it is.
+    precision : {"float32", "bfloat16"}
+        That of the products of 1 x 1 convolutions.
 
     Returns
     -------
@@ -46,7 +49,7 @@ def fine_tune(frozen, head, settings, first_unfrozen, inputs_by_epoch, phase):
     head : Head
     history : dict of list of float
     """
-    model = _build_top(frozen, head, settings, first_unfrozen)
+    model = _build_top(frozen, head, settings, first_unfrozen, precision)
     history = model.fit(None, phase.labels, phase=phase, inputs_by_epoch=inputs_by_epoch).history
     n_epochs = phase.schedule.first_epoch + len(history["loss"])
     if phase.best is not None:
@@ -64,9 +67,12 @@ def tuned_network(frozen, first_unfrozen, model):
     return frozen.tuned(first_unfrozen, weights[len(weights) - n_tuned :])
 
 
-def _build_top(frozen, head, settings, first_unfrozen):
+def _build_top(frozen, head, settings, first_unfrozen, precision):
     """Return the model that is trained, with the weights of `frozen` and `head`."""
-    units = build_features(frozen, first_unfrozen, batch_normalization=FusedBatchNormalization)
+    layers = FoldedLayers(precision)
+    if BATCH_STATISTICS:
+        layers = KerasLayers(batch_normalization=FusedBatchNormalization)
+    units = build_features(frozen, first_unfrozen, layers)
     needed = frozen.needed_weights
     units.set_weights(needed[len(needed) - len(units.weights) :])
     if first_unfrozen == STEM:

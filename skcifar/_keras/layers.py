@@ -37,16 +37,13 @@ class KerasLayers:
         }
 
     def convolution(self, x, filters, kernel_size, strides, name):
-        options = {"kernel_initializer": self._initializer(), **self._convolution_options}
-        return self._keras.layers.Conv2D(filters, kernel_size, strides, name=name, **options)(x)
+        return self.make_convolution(filters, kernel_size, strides, name)(x)
 
     def depthwise(self, x, strides, name):
-        options = {"depthwise_initializer": self._initializer(), **self._convolution_options}
-        return self._keras.layers.DepthwiseConv2D(3, strides, name=name, **options)(x)
+        return self.make_depthwise(strides, name)(x)
 
     def batch_norm(self, x, epsilon, name):
-        options = {"momentum": _BATCH_NORM_MOMENTUM, "epsilon": epsilon}
-        return self._batch_normalization(name=name, **options, **self._options)(x)
+        return self.make_batch_norm(epsilon, name)(x)
 
     def relu6(self, x, name):
         return self._keras.layers.ReLU(6.0, name=name, **self._options)(x)
@@ -86,6 +83,19 @@ class KerasLayers:
             layer.set_weights([matrix])
         return layers.Reshape((rows.shape[1], -1, 3), **self._options)(x)
 
+    def make_convolution(self, filters, kernel_size, strides, name):
+        """Return the layer, not yet applied; so do the other two."""
+        options = {"kernel_initializer": self._initializer(), **self._convolution_options}
+        return self._keras.layers.Conv2D(filters, kernel_size, strides, name=name, **options)
+
+    def make_depthwise(self, strides, name):
+        options = {"depthwise_initializer": self._initializer(), **self._convolution_options}
+        return self._keras.layers.DepthwiseConv2D(3, strides, name=name, **options)
+
+    def make_batch_norm(self, epsilon, name):
+        options = {"momentum": _BATCH_NORM_MOMENTUM, "epsilon": epsilon}
+        return self._batch_normalization(name=name, **options, **self._options)
+
     def _initializer(self):
         return self._keras.initializers.GlorotUniform(seed=int(self._rng.integers(2**31)))
 
@@ -99,6 +109,7 @@ def build_units(
     seed=0,
     dtype="float32",
     batch_normalization=None,
+    layers=None,
 ):
     """Return a `keras.Model` of the units `first` to `last`, both included.
 
@@ -116,6 +127,8 @@ def build_units(
         Keras dtype policy of the layers.
     batch_normalization : class, default=None
         What to use for `keras.layers.BatchNormalization`.
+    layers : KerasLayers, default=None
+        The operations, instead of those that `seed`, `dtype` and `batch_normalization` stand for.
 
     Returns
     -------
@@ -125,13 +138,13 @@ def build_units(
     """
     import keras
 
-    layers = KerasLayers(seed, dtype, batch_normalization)
+    layers = layers or KerasLayers(seed, dtype, batch_normalization)
     inputs = keras.Input(network.input_shape(first), dtype="float32")
     x = network.apply(layers, inputs, first, network.last_unit if last is None else last)
     return keras.Model(inputs, layers.pool(x, "map") if pooled else x, name=network.name)
 
 
-def build_features(frozen, first=STEM, **options):
+def build_features(frozen, first=STEM, layers=None):
     """Return a `keras.Model` of the units of `frozen` from `first` up, to its features.
 
     Parameters
@@ -139,8 +152,8 @@ def build_features(frozen, first=STEM, **options):
     frozen : FrozenNetwork
         A whole network; its weights are not set.
     first : int, default=0
-    **options : dict
-        Options of `KerasLayers`.
+    layers : KerasLayers, default=None
+        The operations.
 
     Returns
     -------
@@ -150,7 +163,7 @@ def build_features(frozen, first=STEM, **options):
     """
     import keras
 
-    layers = KerasLayers(**options)
+    layers = layers or KerasLayers()
     map_shape, lower = frozen.network.input_shape(first), []
     shape = frozen.below(first).feature_shape if first else map_shape
     inputs = x = keras.Input(shape, dtype="float32")

@@ -71,8 +71,14 @@ class FrozenNetwork:
 
     @property
     def needed_weights(self):
-        """Arrays of the units that have to be run."""
-        return self.weights[: self.network.n_arrays(self.last_needed)]
+        """Arrays of what has to be run."""
+        return self.weights[: self._n_needed_arrays]
+
+    @property
+    def _n_needed_arrays(self):
+        if not self.is_whole:
+            return len(self.weights)
+        return max(layer.n_arrays for layer in self.features)
 
     @property
     def n_features(self):
@@ -114,9 +120,8 @@ class FrozenNetwork:
         return replace(self, weights=(*kept[0], *arrays, *kept[1]))
 
     def n_arrays_from(self, unit):
-        """Return how many arrays hold the units from `unit` to the last one that is needed."""
-        n_below = self.network.n_arrays(unit - 1)
-        return max(0, self.network.n_arrays(self.last_needed) - n_below)
+        """Return how many arrays hold what has to be run from `unit` up."""
+        return max(0, self._n_needed_arrays - self.network.n_arrays(unit - 1))
 
 
 def apply_frozen(layers, x, frozen):

@@ -137,17 +137,17 @@ class MobileNetV2:
 
     def features(self, feature_layers):
         """Return the maps that `feature_layers` stands for, as a tuple of `FeatureLayer`."""
-        last = FeatureLayer("last", _LAST_CONVOLUTION, self.last_filters)
-        units = list(enumerate(self.blocks, start=1))
-        if feature_layers == "last":
-            return (last,)
-        if feature_layers == "depthwise":
-            return tuple(
-                FeatureLayer(f"{block.name}_depthwise", unit, self._width_within(unit))
-                for unit, block in units
-            )
-        blocks = tuple(FeatureLayer(block.name, unit, block.filters) for unit, block in units)
-        return (*blocks, last) if feature_layers == "all" else blocks
+        blocks, depthwise = [], []
+        for unit, block in enumerate(self.blocks, start=1):
+            n_arrays, width = self.n_arrays(unit), self._width_within(unit)
+            blocks.append(FeatureLayer(block.name, unit, block.filters, n_arrays))
+            # The projection, a convolution and its normalisation, comes after it.
+            within = FeatureLayer(f"{block.name}_depthwise", unit, width, n_arrays - 5)
+            depthwise.append(within)
+        n_arrays = self.n_arrays(_LAST_CONVOLUTION)
+        last = [FeatureLayer("last", _LAST_CONVOLUTION, self.last_filters, n_arrays)]
+        layers = {"last": last, "blocks": blocks, "all": blocks + last, "depthwise": depthwise}
+        return tuple(layers[feature_layers])
 
     def _width_within(self, unit):
         """Return the width of the depthwise convolution of a block."""

@@ -23,6 +23,7 @@ class FeatureLayer(NamedTuple):
     name: str
     unit: int
     width: int
+    n_arrays: int  # of weights, from the stem up to it
 
 
 class Network(Protocol):

@@ -109,7 +109,13 @@ class Fit:
         n_batches = schedule.n_batches(len(training.labels))
         self._progress.phase("fine-tuning", schedule.n_epochs * n_batches)
         self._frozen, self._head, history = fine_tuning.fine_tune(
-            self._frozen, self._head, self._head_settings(), first_unfrozen, maps_by_epoch, phase
+            self._frozen,
+            self._head,
+            self._head_settings(),
+            first_unfrozen,
+            maps_by_epoch,
+            phase,
+            self._extractor.precision,
         )
         self._extend_history(history)
         tuned = [*self._frozen.weights, *self._head.weights]

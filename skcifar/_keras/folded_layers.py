@@ -1,0 +1,101 @@
+"""The operations of a network for fine-tuning: normalisation is part of the convolution.
+
+With kept statistics, batch normalisation multiplies each channel and adds to it. Multiplied into
+the weights of the convolution before it, it costs nothing on the maps; what is left, a product, a
+bias and ReLU6, TensorFlow computes as one operation.
+
+Imports TensorFlow and Keras at the top: import this module inside functions.
+"""
+
+import keras
+import tensorflow as tf
+
+from .layers import KerasLayers
+
+
+class FoldedLayers(KerasLayers):
+    """The operations of `KerasLayers`, for training with kept statistics.
+
+    Parameters
+    ----------
+    precision : {"float32", "bfloat16"}, default="float32"
+        That of the products of 1 x 1 convolutions.
+    """
+
+    def __init__(self, precision="float32"):
+        super().__init__()
+        self._precision = precision
+
+    def convolution(self, x, filters, kernel_size, strides, name):
+        return x, self.make_convolution(filters, kernel_size, strides, name)
+
+    def depthwise(self, x, strides, name):
+        return x, self.make_depthwise(strides, name)
+
+    def batch_norm(self, x, epsilon, name):
+        inputs, convolution = x
+        normalization = self.make_batch_norm(epsilon, name)
+        self._last = FoldedConvolution(convolution, normalization, self._precision)
+        return self._last(inputs)
+
+    def relu6(self, x, name):
+        self._last.relu6 = True
+        return x
+
+
+class FoldedConvolution(keras.layers.Layer):
+    """A convolution and the batch normalisation after it, with its kept statistics, as one.
+
+    The weights are those of the two layers, in their order, in float32. So are maps.
+
+    Parameters
+    ----------
+    convolution : keras.layers.Conv2D or keras.layers.DepthwiseConv2D
+        Without a bias, with the padding "same".
+    normalization : keras.layers.BatchNormalization
+    precision : {"float32", "bfloat16"}
+        That of the products of 1 x 1 convolutions; sums are in float32.
+
+    Attributes
+    ----------
+    relu6 : bool
+        Whether ReLU6 follows.
+    """
+
+    def __init__(self, convolution, normalization, precision):
+        super().__init__(name=f"{convolution.name}_folded", dtype="float32")
+        self._convolution, self._normalization = convolution, normalization
+        self._precision = precision
+        self.relu6 = False
+
+    def build(self, input_shape):
+        self._convolution.build(input_shape)
+        self._normalization.build(self.compute_output_shape(input_shape))
+
+    def compute_output_shape(self, input_shape):
+        return self._convolution.compute_output_shape(input_shape)
+
+    def call(self, inputs):
+        layer = self._normalization
+        scale = layer.gamma * tf.math.rsqrt(layer.moving_variance + layer.epsilon)
+        shift = layer.beta - layer.moving_mean * scale
+        kernel, strides = self._convolution.kernel, self._convolution.strides
+        if isinstance(self._convolution, keras.layers.DepthwiseConv2D):
+            strides = [1, *strides, 1]
+            x = tf.nn.depthwise_conv2d(inputs, kernel * scale[:, None], strides, "SAME")
+        elif self._convolution.kernel_size == (1, 1):
+            x = self._product(inputs, kernel * scale)
+        else:
+            x = tf.nn.conv2d(inputs, kernel * scale, strides, "SAME")
+        x = tf.nn.bias_add(x, shift)
+        x = tf.nn.relu6(x) if self.relu6 else x
+        return tf.reshape(x, [-1, *self.compute_output_shape(inputs.shape)[1:]])
+
+    def _product(self, inputs, kernel):
+        """Return the product of a row for each pixel and the weights."""
+        rows, columns = (
+            tf.cast(tf.reshape(factor, [-1, factor.shape[-1]]), self._precision)
+            for factor in (inputs, kernel)
+        )
+        # In float32 again for the shift and ReLU6: their gradients take half the time there.
+        return tf.cast(tf.matmul(rows, columns), tf.float32)
