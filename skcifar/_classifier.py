@@ -96,8 +96,8 @@ class MobileNetV2Classifier(BaseImageClassifier):
         Whether to average the probabilities of each image and its mirror image.
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit for `epochs` more. The classes must be the same,
-        and so must `weights`, `alpha`, `input_size`, `image_shape`, `pixel_range` and
-        `hidden_units`.
+        and so must `weights`, `alpha`, `input_size`, `image_shape`, `pixel_range`,
+        `feature_layers` and `hidden_units`.
     feature_cache : "memory", path or None, default="memory"
         Where features are kept: in this process (up to 1 GiB), in a folder shared by processes
         and later runs (up to 10 GiB), or nowhere.

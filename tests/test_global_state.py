@@ -21,7 +21,7 @@ STATES = {
     "eager": lambda: tf.config.run_functions_eagerly(True),
 }
 FITS = {
-    "adam": {"fine_tune_epochs": 1, "fine_tune_blocks": 0},
+    "adam": {"fine_tune_epochs": 1, "fine_tune_blocks": 1},
     "sgd, without dropout": {"optimizer": "sgd", "dropout": 0.0},
     "nadam, with decay": {"optimizer": "nadam", "weight_decay": 0.01, "label_smoothing": 0.1},
 }

@@ -59,6 +59,14 @@ def test_one_row_is_scaled_by_its_magnitude_with_a_floor(magnitude):
     np.testing.assert_allclose(scale, magnitude, rtol=1e-6)
 
 
+def test_each_map_has_a_floor_of_its_own():
+    magnitudes = np.repeat([1e-6, 1.0], 50)
+    features = (np.random.default_rng(0).normal(size=(3, 100)) * magnitudes).astype(np.float32)
+    scale = Standardization.of(features, np.ones(3), 0.5, widths=[50, 50]).scale / magnitudes
+    assert (0.1 < scale).all()
+    assert (scale < 3).all()
+
+
 def test_a_row_of_zeros_is_divided_by_one_with_a_floor():
     assert Standardization.of(np.zeros((1, 2), np.float32), np.ones(1), 0.5).scale.tolist() == [
         1,

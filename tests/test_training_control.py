@@ -197,6 +197,7 @@ CHANGES = {
     "input_size": 64,
     "image_shape": (8, 32, 3),
     "pixel_range": (-1000, 1000),
+    "feature_layers": "all",
     "hidden_units": (8, 8),
 }
 

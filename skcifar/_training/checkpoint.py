@@ -10,6 +10,7 @@ import shutil
 import time
 import warnings
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -118,12 +119,18 @@ class PhaseCheckpoint:
     ----------
     path : Path
     best : BestWeights or None
-    callbacks : list of keras.callbacks.Callback
+    callbacks : list of keras.callbacks.Callback, default=()
     """
 
-    def __init__(self, path, best, callbacks):
+    def __init__(self, path, best, callbacks=()):
         self._path, self._best, self._callbacks = path, best, callbacks
-        self._states = None
+
+    @cached_property
+    def _states(self):
+        """What callbacks change of themselves from now on: asked for when training begins."""
+        from .._keras.callback_state import CallbackStates
+
+        return CallbackStates(self._callbacks)
 
     def save(self, model, history):
         """Write the state after an epoch; warn, and go on, if that cannot be done."""
@@ -151,15 +158,13 @@ class PhaseCheckpoint:
 
         Called once, when the callbacks have heard of the begin of training.
         """
-        from .._keras.callback_state import CallbackStates
-
-        self._states = CallbackStates(self._callbacks)
+        of_callbacks = self._states
         if not self._path.exists():
             return {}, False
         try:
             state, arrays = self._read()
             self._check(model, arrays, state)
-            states = self._states.decode(state["callbacks"], arrays["callback"])
+            states = of_callbacks.decode(state["callbacks"], arrays["callback"])
         # Damaged bytes make zipfile, NumPy and json raise errors of any type.
         except Exception as error:
             warnings.warn(
@@ -169,7 +174,7 @@ class PhaseCheckpoint:
             )
             return {}, False
         self._assign(model, arrays, state)
-        self._states.put_back(states)
+        of_callbacks.put_back(states)
         return state["history"], state["stopped"]
 
     def _read(self):

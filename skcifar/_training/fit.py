@@ -232,7 +232,10 @@ class Fit:
     def _initial_head(self, features, floor):
         _, n_views, n_features = features.shape
         weights = np.repeat(self._training.weights, n_views)
-        standardization = Standardization.of(features.reshape(-1, n_features), weights, floor)
+        widths = [layer.width for layer in self._frozen.features]
+        standardization = Standardization.of(
+            features.reshape(-1, n_features), weights, floor, widths
+        )
         hidden_units, rng = self._parameters.hidden_units, initial_head_rng(self._seed)
         return Head.initial(standardization, hidden_units, len(self._classes), rng)
 

@@ -5,7 +5,15 @@ import os
 import numpy as np
 
 # What the network and the head are made of, when they are made.
-_FIXED_PARAMETERS = ("weights", "alpha", "input_size", "image_shape", "pixel_range", "hidden_units")
+_FIXED_PARAMETERS = (
+    "weights",
+    "alpha",
+    "input_size",
+    "image_shape",
+    "pixel_range",
+    "feature_layers",
+    "hidden_units",
+)
 
 
 def fixed_parameters(classifier):
