@@ -157,6 +157,8 @@ class LayerImages:
         for number, state in enumerate(generators):
             state.assign([seed[0], seed[1] * len(generators) + number])
 
+    dtype = np.dtype(np.float32)
+
     def __len__(self):
         return len(self._images)
 
