@@ -2,7 +2,6 @@
 
 import functools
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -16,6 +15,7 @@ from ._dask import block_by_block
 from ._extraction.engines import check_training_precision
 from ._keras.views import KerasViewsMixin
 from ._sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from ._system.forks import check_not_forked
 from ._system.libraries import check_no_distribution_scope, import_keras
 from ._system.progress import progress_bar
 from ._training.augmentation import check_augmentation
@@ -166,8 +166,7 @@ class BaseImageClassifier(
         images = self._validate_new_images(X)
         probabilities = softmax(self._logits(images, self._frozen), axis=1)
         if self.test_time_augmentation:
-            mirrored = replace(self._frozen, mirrored=True)
-            mirrored = softmax(self._logits(images, mirrored), axis=1)
+            mirrored = softmax(self._logits(images, self._frozen.mirror_image), axis=1)
             probabilities = (probabilities + mirrored) / 2
         return probabilities
 
@@ -245,6 +244,7 @@ class BaseImageClassifier(
         Returns the extractor that is wanted.
         """
         check_parameters(self, _constraints(self._network_type))
+        check_not_forked("TensorFlow")
         import_keras()
         check_no_distribution_scope()
         extractor = self._extractor()

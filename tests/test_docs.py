@@ -282,6 +282,12 @@ def out_of_memory(tmp_path, monkeypatch):
     return message_of(lambda: skcifar.MobileNetV2Classifier().fit(X, y))
 
 
+def forked(tmp_path, monkeypatch):
+    forks = skcifar._system.forks
+    monkeypatch.setitem(forks._users, "TensorFlow", -1)  # another process
+    return message_of(lambda: forks.check_not_forked("TensorFlow"))
+
+
 MESSAGES = (
     no_cifar10,
     no_weights,
@@ -292,6 +298,7 @@ MESSAGES = (
     other_keras_backend,
     cache_not_writable,
     out_of_memory,
+    forked,
 )
 
 

@@ -1,16 +1,22 @@
 import dataclasses
+import os
+import pickle
+import subprocess
+import sys
+import tracemalloc
 
 import joblib
 import numpy as np
 import pytest
 
 from skcifar import MobileNetV2Classifier
-from skcifar._extraction import engines, extractor, openvino_engine, tensorflow_engine
+from skcifar._extraction import engines, extractor, openvino_engine, resizing, tensorflow_engine
 from skcifar._extraction.digests import image_digests
 from skcifar._extraction.engines import check_precision, resolve_engine, run_network
 from skcifar._extraction.extractor import Extractor
 from skcifar._extraction.feature_cache import MemoryStore
 from skcifar._extraction.shifting import shifted_by_content
+from skcifar._model import frozen as frozen_module
 from skcifar._model.frozen import FrozenNetwork
 from skcifar._model.mobilenet_v2 import MobileNetV2
 from skcifar._system.processors import n_processors
@@ -185,3 +191,103 @@ def test_shifts_derive_from_the_image_and_stay_within_an_eighth(images):
 def test_threads_are_those_that_joblib_grants():
     granted = joblib.Parallel(n_jobs=2)(joblib.delayed(n_processors)() for _ in range(2))
     assert granted == [max(1, joblib.cpu_count() // 2)] * 2
+
+
+@pytest.mark.parametrize("engine", ["tensorflow", "openvino"])
+@pytest.mark.parametrize("n_images", [1, 3, 6])
+def test_fewer_images_than_a_batch_are_not_filled_up(images, engine, n_images, monkeypatch):
+    seen = []
+    batches = engines._batches
+
+    def counting(*arguments, **options):
+        for start, batch in batches(*arguments, **options):
+            seen.append(len(batch))
+            yield start, batch
+
+    monkeypatch.setattr(engines, "_batches", counting)
+    run_network(frozen_network(), images[:n_images], engine, "float32")
+    # Beyond one batch, OpenVINO's last one is filled up: by three images at most.
+    assert sum(seen) < n_images + 4
+    assert sum(seen) == n_images or n_images > 4
+
+
+def test_batches_of_a_large_network_are_small():
+    network = dataclasses.replace(frozen_network().network, input_size=1024, alpha=1.0)
+    for engine in (openvino_engine, tensorflow_engine):
+        size = engines._batch_size(network, engine, 100)
+        assert 4 * np.prod(network.input_shape(1)) * size <= engines._BATCH_BYTES
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_large_images_are_resized_as_the_network_does(channels, mirrored, monkeypatch):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (5, 70, 90, channels), dtype=np.uint8)
+    frozen = frozen_network(images.shape[1:], mirrored=mirrored)
+    within = run_network(frozen, images, "openvino", "float32")
+    monkeypatch.setattr(resizing, "_LARGE", 0)
+    monkeypatch.setattr(resizing, "_BAND_BYTES", 4 * 90 * 7)  # bands of 7 rows, or of 2
+    for engine in ("tensorflow", "openvino"):
+        before = run_network(frozen, images, engine, "float32")
+        # Sums run in another order; the engines differ by as much.
+        assert relative_error(within, before) <= 1e-4
+
+
+def test_a_large_image_takes_little_memory():
+    image = np.zeros((1, 2000, 2000, 3), np.uint8)
+    frozen = frozen_network(image.shape[1:])
+    run_network(frozen, image, "openvino", "float32")
+    tracemalloc.start()
+    run_network(frozen, image, "openvino", "float32")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < image.nbytes  # in float32 it would be four times as much
+
+
+def test_weights_are_hashed_once(make_classifier, monkeypatch):
+    X, y = make_images(n_samples=20, random_state=0)
+    classifier = make_classifier(test_time_augmentation=True, feature_cache=None).fit(X, y)
+    classifier.predict(X[:1])
+    monkeypatch.setattr(frozen_module.hashlib, "blake2b", None)
+    classifier.predict(X[:1])
+
+
+def test_what_is_computed_on_demand_is_not_pickled():
+    frozen = frozen_network()
+    size = len(pickle.dumps(frozen))
+    assert frozen.fingerprint != frozen.mirror_image.fingerprint
+    assert frozen.preprocessing
+    assert frozen.after_resizing
+    assert len(pickle.dumps(frozen)) == size
+    assert pickle.loads(pickle.dumps(frozen)).fingerprint == frozen.fingerprint
+
+
+FORKED = """
+import os, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, about threads and forks
+from skcifar import MobileNetV2Classifier, load_pretrained
+from skcifar.datasets import make_images
+
+X, y = make_images(n_samples=20, random_state=0)
+classifier = load_pretrained("cifar10")
+expected = classifier.predict_proba(X)
+classifier.feature_cache = None
+MobileNetV2Classifier(weights="cifar10", epochs=1).fit(X, y)
+child = os.fork()
+if child:
+    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+assert abs(classifier.predict_proba(X) - expected).max() == 0
+try:
+    MobileNetV2Classifier(weights="cifar10", epochs=1).fit(X, y)
+except RuntimeError as error:
+    assert "TensorFlow does not survive" in str(error)
+else:
+    raise AssertionError("no error")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_process_predicts_and_does_not_hang():
+    command = [sys.executable, "-c", FORKED]
+    # Seconds where all is well; a child that waits for its parent's threads would wait for ever.
+    subprocess.run(command, check=True, timeout=120)

@@ -4,6 +4,7 @@ import pytest
 
 from skcifar import MobileNetV2Classifier
 from skcifar._extraction import engines
+from skcifar._keras.planned_model import PlannedModel
 from skcifar._training import inputs
 from skcifar.datasets import make_images
 
@@ -114,3 +115,18 @@ def test_batch_normalisation_keeps_its_statistics(data):
         for variable in (layer.moving_mean, layer.moving_variance)
     ]
     assert {float(np.unique(v.numpy())[0]) for v in moving} == {0.0, 1.0}
+
+
+def test_the_step_of_fine_tuning_is_traced_once(data, monkeypatch):
+    traced = []
+    take_step = PlannedModel._take_step
+
+    def counting(*arguments):
+        traced.append(arguments)
+        return take_step(*arguments)
+
+    monkeypatch.setattr(PlannedModel, "_take_step", counting)
+    X, y = data
+    options = {**SMALL, "epochs": 1, "fine_tune_epochs": 2, "batch_size": len(X)}
+    MobileNetV2Classifier(**options, hidden_units=(9,)).fit(X, y)
+    assert len(traced) == 2  # that of the head, and that of fine-tuning

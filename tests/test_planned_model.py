@@ -1,8 +1,14 @@
+from contextlib import ExitStack
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from skcifar._keras import head_training
 from skcifar._keras.faster_parts import FastDropout
+from skcifar._keras.planned_model import make_optimizer
+from skcifar._model.head import HeadSettings
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.3, 0.9])
@@ -33,3 +39,37 @@ def test_fast_dropout_leaves_all_as_it_is_outside_of_training():
     inputs = np.random.default_rng(0).random((4, 5), np.float32)
     np.testing.assert_array_equal(FastDropout(0.5)(inputs), inputs)
     assert isinstance(FastDropout(0.5), keras.layers.Dropout)
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd", "muon"])
+def test_a_traced_step_registers_no_gradient(name):
+    """TensorFlow's global registry would hold the whole graph of the step for good."""
+    from tensorflow.python.framework import ops
+
+    variable = keras.Variable(np.ones((3, 2), np.float32))
+    optimizer = make_optimizer(name, 0.0)
+    optimizer.build([variable])
+    step = tf.function(lambda: optimizer.apply([tf.ones((3, 2))], [variable]))
+    before = set(ops.gradient_registry._registry)
+    step()
+    assert set(ops.gradient_registry._registry) == before
+
+
+def test_idle_heads_keep_to_their_bound_and_the_last_one_stays():
+    borrowed = []
+    for number in range(head_training._MAX_IDLE_MODELS + 2):
+        settings = HeadSettings(4, (), 2, 0.0, "sgd", 0.0, number * 1e-3)
+        with head_training._borrowed_model(settings) as model:
+            borrowed.append((settings, model))
+    idle = head_training._idle_models
+    assert sum(map(len, idle.values())) == head_training._MAX_IDLE_MODELS
+    settings, model = borrowed[-1]
+    assert idle[settings] == [model]
+
+
+def test_more_heads_of_one_setting_than_the_bound_are_not_all_dropped():
+    settings = HeadSettings(5, (), 2, 0.0, "sgd", 0.0, 0.0)
+    with ExitStack() as fits:
+        for _ in range(head_training._MAX_IDLE_MODELS + 1):
+            fits.enter_context(head_training._borrowed_model(settings))
+    assert len(head_training._idle_models[settings]) == head_training._MAX_IDLE_MODELS

@@ -2,24 +2,28 @@
 
 An engine is a module that offers
 
-- ``BATCH_SIZE``: images it is given at a time,
+- ``BATCH_SIZE``: images it is given at a time, and ``TAKES_FEWER``: whether fewer will do, or
+  each number of images needs a network that was compiled for it,
 - ``is_installed()``, and ``is_preferred()`` where it is,
 - ``has_bfloat16()``: whether it has that precision on this processor,
-- ``compile_network(frozen, precision, threads)``: a function ``run(batches, out)`` from pairs of
-  (first row, float32 batch) to rows of `out`.
+- ``compile_network(frozen, precision, threads, batch_size)``: a function ``run(batches, out)``
+  from pairs of (first row, float32 batch) to rows of `out`.
 
 Compiled networks are kept and shared by every estimator of the process.
 """
 
+import functools
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
+from .._system.forks import forget_in_child
 from .._system.processors import n_processors
 from . import openvino_engine, tensorflow_engine
+from .resizing import is_resized_before, resized
 from .shifting import shifted_by_content
 
 # In the order in which "auto" asks them.
@@ -29,6 +33,8 @@ PRECISIONS = ("float32", "bfloat16")
 
 # A compiled network takes 10 to 40 MB.
 _MAX_COMPILED = 8
+# Bound of the largest map between two units, for all images of a batch: it binds above 256 px.
+_BATCH_BYTES = 2**27
 
 
 def resolve_engine(engine):
@@ -87,7 +93,7 @@ def run_network(frozen, images, engine, precision):
     Parameters
     ----------
     frozen : FrozenNetwork
-    images : ndarray of shape (n, height, width, channels)
+    images : ndarray of shape (n, height, width, channels), or SelectedRows
     engine, precision : str
 
     Returns
@@ -95,38 +101,69 @@ def run_network(frozen, images, engine, precision):
     ndarray of shape (n, *frozen.feature_shape), float32
     """
     features = np.empty((len(images), *frozen.feature_shape), np.float32)
-    if frozen.translation:
-        images = shifted_by_content(images, frozen.translation)
-    run = _compiled(frozen, engine, precision, n_processors())
-    run(_batches(images, _ENGINES[engine].BATCH_SIZE), features)
+    size = _batch_size(frozen.network, _ENGINES[engine], len(images))
+    run = _compiled(frozen, engine, precision, size)
+    run(_batches(frozen, images, size, padded=not _ENGINES[engine].TAKES_FEWER), features)
     return features
 
 
-def _batches(images, size):
-    """Yield (start, float32 batch); the last batch is padded, so that all have one shape."""
+def _batch_size(network, engine, n_images):
+    """Return how many images the engine is given at a time: fewer of those that take much."""
+    most = max(1, _BATCH_BYTES // (4 * _largest_map(network)))
+    if engine.TAKES_FEWER:
+        return min(engine.BATCH_SIZE, most)
+    return engine.BATCH_SIZE if min(n_images, most) >= engine.BATCH_SIZE else 1
+
+
+@functools.cache
+def _largest_map(network):
+    return max(math.prod(network.input_shape(unit)) for unit in range(network.last_unit + 1))
+
+
+def _batches(frozen, images, size, padded):
+    """Yield (start, float32 batch); the last batch is padded if all must have one shape."""
     for start in range(0, len(images), size):
-        batch = images[start : start + size]
-        if len(batch) == size:
-            yield start, batch.astype(np.float32)
-        else:
-            padded = np.zeros((size, *images.shape[1:]), np.float32)
-            padded[: len(batch)] = batch
-            yield start, padded
+        batch = _converted(frozen, images[start : start + size])
+        if padded and len(batch) < size:
+            padding = np.zeros((size - len(batch), *batch.shape[1:]), np.float32)
+            batch = np.concatenate([batch, padding])
+        yield start, batch
+
+
+def _converted(frozen, images):
+    """Return what enters the compiled network."""
+    if frozen.translation:
+        images = shifted_by_content(images, frozen.translation)
+    if is_resized_before(frozen):
+        return resized(images, frozen)
+    return images.astype(np.float32)
 
 
 _compiled_networks: OrderedDict[tuple, Callable] = OrderedDict()
 _compiling = threading.Lock()
 
 
-def _compiled(frozen, engine, precision, threads):
+def _compiled(frozen, engine, precision, batch_size):
     """Return the compiled network, made once a process and shared."""
-    frozen = replace(frozen, translation=0)  # a shift happens before the network
-    key = (frozen.fingerprint, engine, precision, threads)
+    graph = frozen.after_resizing if is_resized_before(frozen) else frozen.unshifted
+    threads = n_processors()
+    key = (graph.fingerprint, engine, precision, threads, batch_size)
     with _compiling:
         if key not in _compiled_networks:
             compile_network = _ENGINES[engine].compile_network
-            _compiled_networks[key] = compile_network(frozen, precision, threads)
+            _compiled_networks[key] = compile_network(graph, precision, threads, batch_size)
         _compiled_networks.move_to_end(key)
         while len(_compiled_networks) > _MAX_COMPILED:
             _compiled_networks.popitem(last=False)
         return _compiled_networks[key]
+
+
+def _forget():
+    """Return what was compiled, after forgetting it: it is compiled anew when it is needed."""
+    global _compiled_networks, _compiling
+    compiled, _compiled_networks = _compiled_networks, OrderedDict()
+    _compiling = threading.Lock()  # another thread of the parent may have held it
+    return compiled.values()
+
+
+forget_in_child(_forget)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._validation.selected_rows import SelectedRows
 from . import engines
 from .digests import image_digests
 
 # Images whose features are looked up, computed and kept at a time: bounds memory, and what a
 # killed run loses.
 _CHUNK_SIZE = 4096
+_CHUNK_BYTES = 2**26  # of images, or of features; no more images than that, but at least one
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,9 @@ class Extractor:
         """
         row_bytes = 4 * math.prod(frozen.feature_shape)
         keeps = self.store is not None and row_bytes * len(images) <= self.store.limit
-        for start in range(0, len(images), _CHUNK_SIZE):
-            chunk = images[start : start + _CHUNK_SIZE]
+        size = _chunk_size(max(row_bytes, images.dtype.itemsize * math.prod(frozen.image_shape)))
+        for start in range(0, len(images), size):
+            chunk = images[start : start + size]
             yield slice(start, start + len(chunk)), self._extract_chunk(frozen, chunk, keeps)
             release_mapped_pages(images)
 
@@ -82,7 +85,8 @@ class Extractor:
         first = {digests[index]: index for index in reversed(missing)}
         new = sorted(first.values())
         if new:
-            features[new] = engines.run_network(frozen, images[new], self.engine, self.precision)
+            unseen = images if len(new) == len(images) else SelectedRows(images, new)
+            features[new] = engines.run_network(frozen, unseen, self.engine, self.precision)
         if keeps and new:
             self.store.write(key, [digests[index] for index in new], features[new])
         for index in missing:
@@ -93,6 +97,10 @@ class Extractor:
         version = _engine_version(self.engine)
         suffix = f"{self.engine} {version} {self.precision}".encode()
         return hashlib.blake2b(frozen.fingerprint + suffix, digest_size=16).digest()
+
+
+def _chunk_size(row_bytes):
+    return min(max(1, _CHUNK_BYTES // row_bytes), _CHUNK_SIZE)
 
 
 @functools.cache

@@ -4,10 +4,12 @@ import functools
 import os
 
 from .._model.frozen import apply_frozen
+from .._system.forks import check_not_forked
 from .._system.libraries import import_keras
 
 # Fastest of 8, 16, 32 and 64 on two cores at 96 px, in float32 and in bfloat16.
 BATCH_SIZE = 64
+TAKES_FEWER = True
 
 
 def is_installed():
@@ -41,8 +43,9 @@ def _cpu_flags():
         return frozenset()
 
 
-def compile_network(frozen, precision, threads):
+def compile_network(frozen, precision, threads, batch_size):
     """Compile for TensorFlow, whose threads are the process's own."""
+    check_not_forked("TensorFlow")
     keras = import_keras()
     import tensorflow as tf
 
@@ -51,7 +54,8 @@ def compile_network(frozen, precision, threads):
     dtype = "float32" if precision == "float32" else "mixed_bfloat16"
     inputs = keras.Input(frozen.image_shape, dtype="float32")
     model = keras.Model(inputs, apply_frozen(KerasLayers(dtype=dtype), inputs, frozen))
-    model.set_weights([*frozen.preprocessing[2:], *frozen.needed_weights])
+    resizing = () if frozen.takes_images_as_they_are else frozen.preprocessing[2:]
+    model.set_weights([*resizing, *frozen.needed_weights])
     signature = tf.TensorSpec((None, *frozen.image_shape), tf.float32)
 
     @tf.function(input_signature=[signature])
@@ -59,8 +63,8 @@ def compile_network(frozen, precision, threads):
         return tf.cast(model(batch, training=False), tf.float32)
 
     def run(batches, out):
+        check_not_forked("TensorFlow")
         for start, batch in batches:
-            rows = out[start : start + len(batch)]
-            rows[:] = compute(batch).numpy()[: len(rows)]
+            out[start : start + len(batch)] = compute(batch).numpy()
 
     return run

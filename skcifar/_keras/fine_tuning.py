@@ -12,6 +12,7 @@ from .faster_parts import FusedBatchNormalization
 from .folded_layers import FoldedLayers
 from .heads import build_raw_head
 from .layers import KerasLayers, build_features
+from .memory import forget_compiled_steps
 from .planned_model import PlannedModel, make_loss, make_optimizer
 
 _EVALUATION_BATCH = 256
@@ -51,6 +52,7 @@ def fine_tune(frozen, head, settings, first_unfrozen, inputs_by_epoch, phase, pr
     """
     model = _build_top(frozen, head, settings, first_unfrozen, precision)
     history = model.fit(None, phase.labels, phase=phase, inputs_by_epoch=inputs_by_epoch).history
+    forget_compiled_steps()
     n_epochs = phase.schedule.first_epoch + len(history["loss"])
     if phase.best is not None:
         if phase.best.weights is None:
@@ -89,4 +91,5 @@ def _build_top(frozen, head, settings, first_unfrozen, precision):
         make_optimizer(settings.optimizer, settings.weight_decay),
         make_loss(settings.label_smoothing),
     )
+    model.optimizer.build(model.trainable_variables)  # else the step is traced twice
     return model

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from contextlib import contextmanager
 
 from .heads import build_trainable_head
+from .memory import forget_compiled_steps
 from .scikeras_head import make_head_estimator
 
 
@@ -65,7 +66,8 @@ class _ReusableModel:
 
 _idle_models: OrderedDict[tuple, list] = OrderedDict()
 _idle_models_lock = threading.Lock()
-_MAX_IDLE_MODELS = 8
+# 11 MB each. A search tries one setting in all folds before the next.
+_MAX_IDLE_MODELS = 3
 
 
 @contextmanager
@@ -81,5 +83,17 @@ def _borrowed_model(settings):
         with _idle_models_lock:
             _idle_models.setdefault(settings, []).append(borrowed)
             _idle_models.move_to_end(settings)
-            while sum(map(len, _idle_models.values())) > _MAX_IDLE_MODELS:
-                _idle_models.popitem(last=False)
+            is_full = _drop_least_recently_used()
+        if is_full:
+            forget_compiled_steps()
+
+
+def _drop_least_recently_used():
+    """Keep to the bound; return whether a model had to go."""
+    n_excess = sum(map(len, _idle_models.values())) - _MAX_IDLE_MODELS
+    for _ in range(n_excess):
+        settings = next(settings for settings, idle in _idle_models.items() if idle)
+        _idle_models[settings].pop()
+    for settings in [settings for settings, idle in _idle_models.items() if not idle]:
+        del _idle_models[settings]
+    return n_excess > 0

@@ -66,6 +66,9 @@ class KerasLayers:
     def to_channels_last(self, x):
         return x
 
+    def from_channels_last(self, x):
+        return x
+
     def preprocess(self, x, image_shape, arrays):
         layers = self._keras.layers
         # Zeros: an initialiser without a seed draws one from Python's global random state.

@@ -13,6 +13,7 @@ from sklearn.utils import gen_batches
 
 from .callbacks import BestWeights
 from .faster_parts import FusedAdam
+from .memory import on_one_device
 
 
 @dataclass(frozen=True)
@@ -290,7 +291,7 @@ def make_optimizer(name, weight_decay):
     optimizer.weight_decay = weight_decay or None
     if weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+    return on_one_device(optimizer)
 
 
 def _keep_rate_in_float32(optimizer):

@@ -5,6 +5,7 @@ Imports Keras inside functions: estimators have it, and are there without Keras.
 
 from typing import Any
 
+from .._system.forks import check_not_forked
 from .._system.libraries import import_keras
 
 
@@ -41,6 +42,7 @@ class KerasViewsMixin:
             raise AttributeError(f"{type(self).__name__} has no {name} before it is fitted.")
         built_for, model = self._models.get(name, (None, None))
         if model is None or built_for != parameter:
+            check_not_forked("TensorFlow")
             import_keras()
             model = build()
             self._models[name] = parameter, model

@@ -99,6 +99,37 @@ class FrozenNetwork:
         )
 
     @cached_property
+    def mirror_image(self):
+        """The same network for images that are mirrored first; one object, so one fingerprint."""
+        return replace(self, mirrored=True)
+
+    @cached_property
+    def unshifted(self):
+        """The same network for images that were shifted already."""
+        return replace(self, translation=0) if self.translation else self
+
+    @cached_property
+    def after_resizing(self):
+        """The same network for images that were mirrored, resized and scaled already."""
+        network = self.network
+        return replace(
+            self.unshifted,
+            image_shape=network.input_shape(STEM),
+            pixel_range=tuple(network.pixel_range),
+            mirrored=False,
+        )
+
+    @property
+    def takes_images_as_they_are(self):
+        """Whether there is nothing to be done to the images."""
+        network = self.network
+        return (
+            tuple(self.image_shape) == network.input_shape(STEM)
+            and tuple(self.pixel_range) == tuple(network.pixel_range)
+            and not self.mirrored
+        )
+
+    @cached_property
     def fingerprint(self):
         """Digest of all that decides the features, the content of the weights included."""
         digest = hashlib.blake2b(digest_size=16)
@@ -108,6 +139,11 @@ class FrozenNetwork:
         for array in self.weights:
             digest.update(np.ascontiguousarray(array))
         return digest.digest()
+
+    def __getstate__(self):
+        """Leave out what is computed when it is asked for."""
+        names = self.__dataclass_fields__
+        return {name: value for name, value in vars(self).items() if name in names}
 
     def below(self, unit):
         """Return the part below `unit`, as a network of its own."""
@@ -126,7 +162,10 @@ class FrozenNetwork:
 
 def apply_frozen(layers, x, frozen):
     """Apply what `frozen` does to images `x`, with the operations of `layers`."""
-    x = layers.preprocess(x, frozen.image_shape, frozen.preprocessing)
+    if frozen.takes_images_as_they_are:
+        x = layers.from_channels_last(x)
+    else:
+        x = layers.preprocess(x, frozen.image_shape, frozen.preprocessing)
     x, features = apply_with_features(layers, x, frozen, STEM)
     if frozen.is_whole:
         return layers.concatenate(features)

@@ -50,6 +50,9 @@ class ChannelsFirstLayers:
     def to_channels_last(self, x):
         return self._ops.transpose(x, self._constant(np.array([0, 2, 3, 1])))
 
+    def from_channels_last(self, x):
+        return self._ops.transpose(x, self._constant(np.array([0, 3, 1, 2])))
+
     def preprocess(self, x, image_shape, arrays):
         scale, offset, columns, rows = arrays
         height, width, channels = image_shape
@@ -59,7 +62,7 @@ class ChannelsFirstLayers:
         x = self._ops.matmul(x, self._constant(columns), False, False)
         x = self._ops.matmul(self._constant(rows.T[None]), x, False, False)
         x = self._ops.reshape(x, self._constant(np.array([0, rows.shape[1], -1, 3])), True)
-        return self._ops.transpose(x, self._constant(np.array([0, 3, 1, 2])))
+        return self.from_channels_last(x)
 
     def _convolve(self, operation, x, kernel, strides):
         zeros, options = [0, 0], {"auto_pad": "same_upper"}

@@ -41,7 +41,7 @@ def stored_views(frozen, augmentation):
     """Return the networks whose outputs are kept: one a view of the image, itself first."""
     if augmentation is None or is_drawn_anew(augmentation):
         return [frozen]
-    views = [frozen, replace(frozen, mirrored=True)]
+    views = [frozen, frozen.mirror_image]
     if augmentation == "flip_translate":
         views += [replace(view, translation=number) for number, view in enumerate(views, start=1)]
     return views
@@ -156,6 +156,8 @@ class LayerImages:
         generators = [v for v in layer.variables if v.name == "seed_generator_state"]
         for number, state in enumerate(generators):
             state.assign([seed[0], seed[1] * len(generators) + number])
+
+    dtype = np.dtype(np.float32)
 
     def __len__(self):
         return len(self._images)

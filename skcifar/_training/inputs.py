@@ -37,7 +37,7 @@ class TrainingInputs:
         """Return the features of each view, of shape (n, n_views, n_features)."""
         views = stored_views(frozen, self._augmentation)
         features = np.empty((len(images), len(views), *frozen.feature_shape), np.float32)
-        return self._run(views, images, features)
+        return self._run(self._extractor, views, images, features)
 
     def drawn_features(self, frozen, images):
         """Return a function from an epoch to features (n, n_features); None if views are kept."""
@@ -71,13 +71,15 @@ class TrainingInputs:
 
     def _maps(self, views, images):
         shape = views[0].feature_shape
-        maps = self._run(views, images, _store_maps((len(images), len(views), *shape)))
+        maps = _store_maps((len(images), len(views), *shape))
+        # Not in the store: they are larger than features, and would push these out.
+        self._run(replace(self._extractor, store=None), views, images, maps)
         return maps.reshape(-1, *shape)
 
-    def _run(self, views, images, out):
+    def _run(self, extractor, views, images, out):
         for number, view in enumerate(views):
             self._progress.phase("features", len(images))
-            for rows, part in self._extractor.iterate(view, images):
+            for rows, part in extractor.iterate(view, images):
                 out[rows, number] = part
                 self._progress.advance(len(part))
         return out

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from .._validation.selected_rows import SelectedRows
+
 
 def split_hold_out(labels, fraction, seed):
     """Return the row numbers that training keeps and those held out, stratified and shuffled.
@@ -29,12 +31,13 @@ def split_hold_out(labels, fraction, seed):
 class Rows(NamedTuple):
     """Images with their labels (indices of classes) and weights."""
 
-    images: np.ndarray
+    images: np.ndarray | SelectedRows
     labels: np.ndarray
     weights: np.ndarray
 
     def take(self, rows):
-        return Rows(*(column[rows] for column in self))
+        """Return some rows; their images are read when they are asked for."""
+        return Rows(SelectedRows(self.images, rows), self.labels[rows], self.weights[rows])
 
     def without_zero_weights(self):
         return self if self.weights.all() else self.take(self.weights > 0)
