@@ -4,6 +4,7 @@ import pytest
 
 from skcifar import MobileNetV2Classifier
 from skcifar._extraction import engines
+from skcifar._extraction.engines import check_training_precision
 from skcifar._keras.planned_model import PlannedModel
 from skcifar._training import inputs
 from skcifar.datasets import make_images
@@ -44,6 +45,22 @@ def test_model_and_predict_proba_agree_after_fine_tuning(data):
     np.testing.assert_allclose(
         classifier.model_.predict(X, verbose=0), classifier.predict_proba(X), atol=1e-3
     )
+
+
+def test_engines_agree_on_a_network_that_was_tuned_in_bfloat16(data):
+    try:
+        check_training_precision("bfloat16")
+    except ValueError:
+        pytest.skip("this processor has no bfloat16")
+    options = {"fine_tune_epochs": 2, "fine_tune_blocks": 2, "fine_tune_learning_rate": 1e-2}
+    tuned = MobileNetV2Classifier(**SMALL, **options, engine="tensorflow", precision="bfloat16")
+    tuned.fit(*data).set_params(precision="float32")
+    probabilities = [
+        tuned.set_params(engine=engine).predict_proba(data[0])
+        for engine in ("tensorflow", "openvino")
+    ]
+    np.testing.assert_allclose(*probabilities, atol=1e-3)
+    assert {array.dtype for array in weights_of(tuned)} == {np.dtype("float32")}
 
 
 def test_fine_tuning_twice_gives_the_same(data):
