@@ -33,7 +33,7 @@ def inputs_of(first, n_images=6):
 def features_and_gradients(units, inputs):
     import tensorflow as tf
 
-    directions = np.random.default_rng(2).normal(size=(len(inputs), NETWORK.n_features))
+    directions = np.random.default_rng(2).normal(size=(len(inputs), units.output_shape[-1]))
     with tf.GradientTape() as tape:
         features = units(inputs, training=False)
         loss = tf.reduce_sum(features * directions.astype(np.float32))
