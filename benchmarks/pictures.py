@@ -76,7 +76,8 @@ def pictures_of_any_shape(images, rng):
 def accuracy(pictures, y, resize, grey):
     with patch("skcifar._images.sizing._PADDING", (grey,) * 3):
         X = np.asarray(ImageFiles(pictures, image_size=96, resize=resize))
-    features = MobileNetV2Features(input_size=96, feature_cache=None).fit_transform(X)
+    transformer = MobileNetV2Features(input_size=96, feature_layers="last", feature_cache=None)
+    features = transformer.fit_transform(X)
     head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
     splits = ShuffleSplit(3, test_size=1 / 3, random_state=0)
     return cross_val_score(head, features, y, cv=splits).mean()
