@@ -209,8 +209,6 @@ from skcifar._keras import fine_tuning
 from skcifar.datasets import make_images
 import keras
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
-
 class Tell(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == 2:
@@ -233,6 +231,18 @@ class Endless:
         while True:
             engines.run_network(reference._frozen, X, "tensorflow", "float32")
 
+def interrupted(fit):
+    '''Call `fit` until Ctrl-C, pressed once or more often; before and after, it does nothing.'''
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            fit(X, y)
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 phases = {
     "features": {},
     "head": dict(epochs=10**7, callbacks=[Tell()]),
@@ -247,10 +257,7 @@ for phase, options in phases.items():
         sys.modules["skcifar._backbone"].open_store = lambda feature_cache: Endless()
     for classifier in (fresh, fitted):
         before = dict(vars(classifier))
-        try:
-            classifier.fit(X, y)
-        except KeyboardInterrupt:
-            pass
+        interrupted(classifier.fit)
         assert vars(classifier) == before and list(vars(classifier)) == list(before)
     sys.modules["skcifar._backbone"].open_store = open_store
     assert (fitted.predict_proba(X) == expected).all()
@@ -267,24 +274,24 @@ print("same as without")
 @pytest.mark.timeout(600)
 def test_ctrl_c_leaves_the_estimator_as_it_was():
     command = [sys.executable, "-c", INTERRUPTED]
-    said, repetitions = [], []
+    said, repetition = [], None
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             said.append(line.strip())
-            for timer in repetitions:
-                timer.cancel()
+            if repetition is not None:
+                repetition.cancel()
             if line == "now\n":
                 time.sleep(0.3)
                 process.send_signal(signal.SIGINT)
                 # Python drops an exception that comes while an object is being finalised; then
                 # people press Ctrl-C again.
-                repetitions.append(threading.Timer(30, process.send_signal, [signal.SIGINT]))
-                repetitions[-1].start()
+                repetition = threading.Timer(30, process.send_signal, [signal.SIGINT])
+                repetition.start()
     assert process.returncode == 0
     assert said == [
-        *("now", "now", "as before features"),
-        *("now", "now", "as before head"),
-        *("now", "now", "as before fine_tuning"),
+        *("now", "stopped", "now", "stopped", "as before features"),
+        *("now", "stopped", "now", "stopped", "as before head"),
+        *("now", "stopped", "now", "stopped", "as before fine_tuning"),
         "same as without",
     ]
 
