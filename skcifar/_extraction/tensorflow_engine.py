@@ -58,9 +58,11 @@ def compile_network(frozen, precision, threads):
     def compute(batch):
         return tf.cast(model(batch, training=False), tf.float32)
 
+    traced = compute.get_concrete_function()  # here, not once in each thread that comes first
+
     def run(batches, out):
         for start, batch in batches:
             rows = out[start : start + len(batch)]
-            rows[:] = compute(batch).numpy()[: len(rows)]
+            rows[:] = traced(tf.constant(batch)).numpy()[: len(rows)]
 
     return run
