@@ -15,27 +15,29 @@ from skcifar.datasets import make_images
 N_THREADS = 8
 
 
-@pytest.mark.parametrize("engine", ["tensorflow", "openvino"])
-@pytest.mark.parametrize("feature_cache", ["memory", None, "disk"])
-def test_predict_from_eight_threads_is_right(
-    make_classifier, images, tmp_path, engine, feature_cache
-):
-    if engine == "openvino":
-        pytest.importorskip(engine)
-    cache = tmp_path if feature_cache == "disk" else feature_cache
-    classifier = make_classifier(engine=engine, feature_cache=cache).fit(*images)
+@pytest.fixture(scope="module", params=["tensorflow", "openvino"])
+def expected(request, make_classifier, images):
+    """Return a classifier on an engine, images, and their probabilities."""
+    if request.param == "openvino":
+        pytest.importorskip("openvino")
+    classifier = make_classifier(engine=request.param, feature_cache=None).fit(*images)
     X, _ = make_images(N_THREADS * 20, image_shape=(16, 16, 3), random_state=2)
-    expected = classifier.set_params(feature_cache=None).predict_proba(X)
-    classifier.set_params(feature_cache=cache)
+    return classifier, X, classifier.predict_proba(X)
+
+
+@pytest.mark.parametrize("feature_cache", ["memory", None, "disk"])
+def test_predict_from_eight_threads_is_right(expected, tmp_path, feature_cache):
+    classifier, X, probabilities = expected
+    classifier.set_params(feature_cache=tmp_path if feature_cache == "disk" else feature_cache)
     clear_feature_cache()
     engines._compiled_networks.clear()  # so that the threads compile it at once as well
     # Every thread has images of its own, and some that others have too.
     parts = [slice(20 * number, 20 * number + 40) for number in range(N_THREADS)]
     with ThreadPoolExecutor(N_THREADS) as threads:
         found = list(threads.map(lambda part: classifier.predict_proba(X[part]), parts))
-    for part, probabilities in zip(parts, found, strict=True):
+    for part, of_part in zip(parts, found, strict=True):
         # In other batches sums come in another order.
-        np.testing.assert_allclose(probabilities, expected[part], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(of_part, probabilities[part], rtol=0, atol=1e-6)
 
 
 def test_fits_in_threads_are_those_of_one_thread(make_classifier, images):
