@@ -1,4 +1,5 @@
 # make demo, make test: each creates a virtual environment of its own first.
+# make test-quick: for the inner loop, without lint and without what takes long.
 # make test-lowest: another one, with the lowest versions that pyproject.toml allows.
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,11 @@ INSTALLED := $(VENV)/installed
 LOWEST := .venv-lowest
 LOWEST_TESTS := image_contract validation normalizer features extraction training persistence pretrained meta_estimators weights_and_routing dask dask_cluster
 
-.PHONY: demo test test-all test-lowest lint docs bench bench-full clean
+# Processes that tests run in. Each takes a file at a time, in the order of tests/conftest.py.
+WORKERS ?= 2
+PYTEST := -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
+
+.PHONY: demo test test-quick test-all test-lowest lint docs bench bench-full clean
 .DELETE_ON_ERROR:
 
 # The stamp is younger than everything it was made from, so a second call installs nothing.
@@ -23,10 +28,13 @@ demo: $(INSTALLED)-all
 	"$(BIN)/python" examples/demo.py
 
 test: $(INSTALLED)-test lint
-	"$(BIN)/python" -m pytest
+	"$(BIN)/python" $(PYTEST)
+
+test-quick: $(INSTALLED)-test
+	"$(BIN)/python" $(PYTEST) -m "not slow and not costly"
 
 test-all: $(INSTALLED)-test lint
-	"$(BIN)/python" -m pytest -m ""
+	"$(BIN)/python" $(PYTEST) -m ""
 
 $(LOWEST)/installed: pyproject.toml tests/lowest-versions.txt
 	test -x "$(LOWEST)/bin/python" || $(PYTHON) -m venv "$(LOWEST)"
@@ -36,7 +44,7 @@ $(LOWEST)/installed: pyproject.toml tests/lowest-versions.txt
 
 # What old libraries deprecate is of no interest, so warnings are no errors here.
 test-lowest: $(LOWEST)/installed
-	"$(LOWEST)/bin/python" -m pytest -W default $(LOWEST_TESTS:%=tests/test_%.py)
+	"$(LOWEST)/bin/python" $(PYTEST) -W default $(LOWEST_TESTS:%=tests/test_%.py)
 
 lint: $(INSTALLED)-test
 	"$(BIN)/ruff" check .

@@ -5,6 +5,9 @@ import os
 # Without it scikit-learn skips its check of array API input; SciPy reads it when imported.
 os.environ["SCIPY_ARRAY_API"] = "1"
 
+from collections import Counter
+from pathlib import Path
+
 import pytest
 
 from skcifar import MobileNetV2Classifier, MobileNetV2Features
@@ -12,6 +15,34 @@ from skcifar.datasets import make_images
 
 # A random network at 32 px: no download, and the 64 images below are through it in a moment.
 SMALL_BACKBONE = {"weights": None, "alpha": 0.35, "input_size": 32}
+
+
+TESTS = Path(__file__).resolve().parent
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
+def pytest_collection_modifyitems(items):
+    """Mark what is costly, and begin with the files that hold most of it.
+
+    A file stays on one process, where its tests share fixtures, compiled heads and networks; so
+    the long files come first, and the short ones fill both processes up.
+    """
+    costly = set((TESTS / "costly-tests.txt").read_text().splitlines())
+    for item in items:
+        file = item.path.relative_to(TESTS).as_posix()
+        test = f"{file}::{item.name}"
+        if costly & {file, test, test.partition("[")[0]}:
+            item.add_marker("costly")
+    costs = Counter(item.path for item in items if item.get_closest_marker("costly"))
+    items.sort(key=lambda item: -costs[item.path])
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what tests have to say, whichever process they ran in."""
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            if name == "summary":
+                terminalreporter.write_line(text)
 
 
 @pytest.fixture(scope="session")

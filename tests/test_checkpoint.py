@@ -1,11 +1,10 @@
 """A fit that was interrupted goes on from its last finished epoch, and ends the same."""
 
 import copy
+import functools
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import keras
 import numpy as np
@@ -39,9 +38,20 @@ class StopAt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@functools.cache
+def make_data():
+    return make_images(n_samples=40, image_shape=(16, 16, 3), random_state=0)
+
+
 @pytest.fixture(scope="module")
 def data():
-    return make_images(n_samples=40, image_shape=(16, 16, 3), random_state=0)
+    return make_data()
+
+
+@functools.cache
+def uninterrupted(**options):
+    """Return a classifier whose fit nothing disturbed."""
+    return MobileNetV2Classifier(**{**OPTIONS, **options}).fit(*make_data())
 
 
 def entries(folder):
@@ -57,7 +67,7 @@ def interrupt(data, folder, epoch, **options):
 @pytest.mark.parametrize("epoch", [1, 3, 5])
 @pytest.mark.parametrize("options", [{}, {"early_stopping": True, "augmentation": "flip"}])
 def test_goes_on_and_ends_as_if_it_had_not_been_interrupted(data, tmp_path, epoch, options):
-    whole = MobileNetV2Classifier(**OPTIONS, **options).fit(*data)
+    whole = uninterrupted(**options)
     interrupt(data, tmp_path, epoch, **options)
     assert len(entries(tmp_path)) == 1
     resumed = MobileNetV2Classifier(**OPTIONS, **options, checkpoint_dir=tmp_path)
@@ -96,7 +106,7 @@ def test_entry_of_another_fit_is_neither_used_nor_harmed(data, tmp_path, other):
 
 @pytest.mark.parametrize("damage", [b"", b"no archive", "truncated"])
 def test_damaged_entry_means_starting_over_with_a_warning(data, tmp_path, damage):
-    whole = MobileNetV2Classifier(**OPTIONS).fit(*data)
+    whole = uninterrupted()
     interrupt(data, tmp_path, 2)
     file = entries(tmp_path)[0] / "head.npz"
     file.write_bytes(file.read_bytes()[:-500] if damage == "truncated" else damage)
@@ -228,21 +238,34 @@ def test_folder_that_cannot_be_written_warns_and_the_fit_goes_on(data, tmp_path)
         MobileNetV2Classifier(**options, checkpoint_dir=no_folder).fit(*data)
 
 
+KILLED = """
+import sys, time
+import keras
+from skcifar import MobileNetV2Classifier
+from skcifar.datasets import make_images
+
+class WaitToBeKilled(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            print("waiting", flush=True)
+            time.sleep(600)
+
+X, y = make_images(n_samples=40, image_shape=(16, 16, 3), random_state=0)
+options = {**eval(sys.argv[1]), "callbacks": [WaitToBeKilled()]}
+MobileNetV2Classifier(**options, checkpoint_dir=sys.argv[2]).fit(X, y)
+"""
+
+
 def test_killed_process_goes_on_in_another(data, tmp_path):
-    options = {**OPTIONS, "epochs": 200, "fine_tune_epochs": 0, "learning_rate": 1e-4}
-    code = (
-        "from skcifar import MobileNetV2Classifier\n"
-        "from skcifar.datasets import make_images\n"
-        "X, y = make_images(n_samples=40, image_shape=(16, 16, 3), random_state=0)\n"
-        f"MobileNetV2Classifier(**{options!r}, checkpoint_dir={str(tmp_path)!r}).fit(X, y)\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code])
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("*/head.npz")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    whole = MobileNetV2Classifier(**options).fit(*data)
-    resumed = MobileNetV2Classifier(**options, checkpoint_dir=tmp_path).fit(*data)
-    assert resumed.history_ == whole.history_
+    options = {**OPTIONS, "fine_tune_epochs": 0}
+    command = [sys.executable, "-c", KILLED, repr(options), tmp_path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"waiting\n"
+        process.kill()
+    assert len(entries(tmp_path)) == 1
+    heard = []
+    listener = keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, _: heard.append(e))
+    resumed = MobileNetV2Classifier(**options, checkpoint_dir=tmp_path, callbacks=[listener])
+    assert resumed.fit(*data).history_ == uninterrupted(fine_tune_epochs=0).history_
+    assert heard == [2]
     assert entries(tmp_path) == []

@@ -1,8 +1,6 @@
 """Dask arrays, larger than memory too: lazily, block by block."""
 
 import re
-import subprocess
-import sys
 import threading
 import weakref
 
@@ -198,17 +196,6 @@ def test_a_part_of_an_array_of_three_terabytes_is_computed_alone(fitted):
     small = blocks.array(n_images=10**6, n_a_block=100)
     assert fitted.predict(small)[150:250].compute().shape == (100,)
     assert blocks.made == 2
-
-
-def test_dask_is_not_imported_for_other_arrays():
-    code = (
-        "import sys; from skcifar import MobileNetV2Classifier; "
-        "from skcifar.datasets import make_images; X, y = make_images(30, random_state=0); "
-        "small = dict(weights=None, alpha=0.35, input_size=32, epochs=1); "
-        "MobileNetV2Classifier(**small).fit(X, y).predict(X); print('dask' in sys.modules)"
-    )
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
-    assert printed.strip() == "False"
 
 
 def test_what_only_looks_like_dask_is_none():

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, nullcontext
+from itertools import chain, product
 
 import numpy as np
 import pytest
@@ -47,62 +48,89 @@ def assert_holds(path, estimator, X):
 
 # --- A process killed in a save --------------------------------------------------------------
 
-KILLED_SAVE = """
+# Both programs import the package once, and kill copies of their process.
+KILLED_SAVES = """
 import os, signal, sys
 import numpy as np
 import skcifar
 estimator = skcifar.load(sys.argv[1])
 def die(*args):
     os.kill(os.getpid(), signal.SIGKILL)
-if sys.argv[3] == "while writing":
-    arrays, write_array = iter(range(20)), np.lib.format.write_array
-    def write_some(*args, **options):
-        write_array(*args, **options) if next(arrays, None) is not None else die()
-    np.lib.format.write_array = write_some
-else:
-    setattr(os, sys.argv[3], die)
-skcifar.save(estimator, sys.argv[2])
+def save_and_die(path, moment):
+    if moment == "while writing":
+        arrays, write_array = iter(range(20)), np.lib.format.write_array
+        def write_some(*args, **options):
+            write_array(*args, **options) if next(arrays, None) is not None else die()
+        np.lib.format.write_array = write_some
+    else:
+        setattr(os, moment, die)
+    skcifar.save(estimator, path)
+for path, moment in zip(sys.argv[2::2], sys.argv[3::2], strict=True):
+    child = os.fork()
+    if not child:
+        save_and_die(path, moment)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
+KILLED_SAVES_CASES = list(product([False, True], ["while writing", "fsync", "replace"]))
+
+
+@pytest.fixture(scope="module")
+def killed_saves(fitted, refitted, tmp_path_factory):
+    """Return what each killed process was to write over, and its exit code, by case."""
+    source = tmp_path_factory.mktemp("source") / "new"
+    save(refitted, source)
+    paths = [tmp_path_factory.mktemp("models") / "saved" for _ in KILLED_SAVES_CASES]
+    for (is_there, _), path in zip(KILLED_SAVES_CASES, paths, strict=True):
+        if is_there:
+            save(fitted, path)
+    moments = [moment for _, moment in KILLED_SAVES_CASES]
+    printed = run_child(KILLED_SAVES, source, *chain(*zip(paths, moments, strict=True))).stdout
+    killed = zip(paths, map(int, printed.split()), strict=True)
+    return dict(zip(KILLED_SAVES_CASES, killed, strict=True))
 
 
 @pytest.mark.parametrize("moment", ["while writing", "fsync", "replace"])
 @pytest.mark.parametrize("is_there", [False, True], ids=["new", "old"])
 def test_a_save_that_is_killed_leaves_what_was_there(
-    fitted, refitted, images, tmp_path, moment, is_there
+    fitted, images, killed_saves, moment, is_there
 ):
-    folder = tmp_path / "models"
-    folder.mkdir()
-    save(refitted, tmp_path / "new")
+    path, exit_code = killed_saves[is_there, moment]
+    assert exit_code == -signal.SIGKILL
+    assert path.exists() == is_there
     if is_there:
-        save(fitted, folder / "saved")
-    killed = run_child(KILLED_SAVE, tmp_path / "new", folder / "saved", moment)
-    assert killed.returncode == -signal.SIGKILL
-    assert (folder / "saved").exists() == is_there
-    if is_there:
-        assert_holds(folder / "saved", fitted, images[0])
+        assert_holds(path, fitted, images[0])
 
 
 SAVES_FOREVER = """
-import sys
-import threading
+import os, signal, sys, time
 import skcifar
 estimator = skcifar.load(sys.argv[1])
-print("ready", flush=True)
-while True:
-    skcifar.save(estimator, sys.argv[2])
+for pause in map(float, sys.argv[3:]):
+    child = os.fork()
+    while not child:
+        skcifar.save(estimator, sys.argv[2])
+    time.sleep(pause)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    print("killed", flush=True)
+    input()
 """
 
 
 def test_saves_killed_at_any_moment_leave_a_whole_file(fitted, images, tmp_path):
     save(fitted, tmp_path / "source")
     save(fitted, tmp_path / "saved")
-    for pause in np.random.default_rng(0).uniform(0, 0.2, size=4):
-        command = [sys.executable, "-c", SAVES_FOREVER, tmp_path / "source", tmp_path / "saved"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            process.stdout.readline()
-            time.sleep(pause)
-            process.kill()
-        assert_holds(tmp_path / "saved", fitted, images[0])
+    pauses = np.random.default_rng(0).uniform(0, 0.2, size=4).astype(str)
+    paths = tmp_path / "source", tmp_path / "saved"
+    command = [sys.executable, "-c", SAVES_FOREVER, *paths, *pauses]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    with subprocess.Popen(command, **pipes) as process:
+        for line in process.stdout:
+            assert line == "killed\n"
+            assert_holds(tmp_path / "saved", fitted, images[0])
+            process.stdin.write("go on\n")
+    assert process.returncode == 0
 
 
 def test_what_killed_saves_left_is_removed_later(fitted, tmp_path):
@@ -209,8 +237,6 @@ from skcifar._keras import fine_tuning
 from skcifar.datasets import make_images
 import keras
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
-
 class Tell(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == 2:
@@ -233,6 +259,18 @@ class Endless:
         while True:
             engines.run_network(reference._frozen, X, "tensorflow", "float32")
 
+def interrupted(fit):
+    '''Call `fit` until Ctrl-C, pressed once or more often; before and after, it does nothing.'''
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            fit(X, y)
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 phases = {
     "features": {},
     "head": dict(epochs=10**7, callbacks=[Tell()]),
@@ -247,10 +285,7 @@ for phase, options in phases.items():
         sys.modules["skcifar._backbone"].open_store = lambda feature_cache: Endless()
     for classifier in (fresh, fitted):
         before = dict(vars(classifier))
-        try:
-            classifier.fit(X, y)
-        except KeyboardInterrupt:
-            pass
+        interrupted(classifier.fit)
         assert vars(classifier) == before and list(vars(classifier)) == list(before)
     sys.modules["skcifar._backbone"].open_store = open_store
     assert (fitted.predict_proba(X) == expected).all()
@@ -267,24 +302,24 @@ print("same as without")
 @pytest.mark.timeout(600)
 def test_ctrl_c_leaves_the_estimator_as_it_was():
     command = [sys.executable, "-c", INTERRUPTED]
-    said, repetitions = [], []
+    said, repetition = [], None
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             said.append(line.strip())
-            for timer in repetitions:
-                timer.cancel()
+            if repetition is not None:
+                repetition.cancel()
             if line == "now\n":
                 time.sleep(0.3)
                 process.send_signal(signal.SIGINT)
                 # Python drops an exception that comes while an object is being finalised; then
                 # people press Ctrl-C again.
-                repetitions.append(threading.Timer(30, process.send_signal, [signal.SIGINT]))
-                repetitions[-1].start()
+                repetition = threading.Timer(30, process.send_signal, [signal.SIGINT])
+                repetition.start()
     assert process.returncode == 0
     assert said == [
-        *("now", "now", "as before features"),
-        *("now", "now", "as before head"),
-        *("now", "now", "as before fine_tuning"),
+        *("now", "stopped", "now", "stopped", "as before features"),
+        *("now", "stopped", "now", "stopped", "as before head"),
+        *("now", "stopped", "now", "stopped", "as before fine_tuning"),
         "same as without",
     ]
 
@@ -304,7 +339,7 @@ expected = MobileNetV2Classifier(**small).fit(X, y).predict_proba(X)
 with open("/proc/self/statm") as file:
     now = int(file.read().split()[0]) * resource.getpagesize()
 limits = resource.getrlimit(resource.RLIMIT_AS)
-too_much = {"hidden_units": (40_000, 40_000)}, {"input_size": 2048}
+too_much = {"hidden_units": (200_000,)}, {"input_size": 2048}
 for options, n in (({}, 400_000), *((options, 64) for options in too_much)):
     many_X, many_y = np.broadcast_to(X[:1], (n, 16, 16, 3)), np.arange(n) % 3
     classifier = MobileNetV2Classifier(**{**small, **options})

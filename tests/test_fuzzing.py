@@ -12,6 +12,7 @@ import pickle
 import warnings
 import zipfile
 from contextlib import contextmanager
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ from skcifar import (
 )
 from skcifar._extraction.feature_cache import _DATABASE_NAME, DiskStore, MemoryStore
 from skcifar._training.checkpoint import PhaseCheckpoint
+from skcifar._training.fit import Fit
 from skcifar.datasets import fetch_cifar10, load_image_folder, make_images
 
 EFFORT = int(os.environ.get("FUZZING_EFFORT", "1"))
@@ -90,15 +92,16 @@ def classifier():
     """A classifier that checks everything, and then raises instead of training."""
 
     class Untrained(MobileNetV2Classifier):
-        def _train_head(self, *args, **options):
-            raise TrainingReached
+        def fit(self, *args):
+            with mock.patch.object(Fit, "train_head", side_effect=TrainingReached):
+                return super().fit(*args)
 
     return Untrained(weights=None, alpha=0.35, input_size=32, feature_cache=None)
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    small = {"weights": None, "alpha": 0.35, "input_size": 32, "hidden_units": (4,)}
+    small = {"weights": None, "alpha": 0.1, "input_size": 32, "hidden_units": (4,)}
     X, y = make_images(30, image_shape=(4, 4, 3), random_state=0)
     return MobileNetV2Classifier(**small, epochs=1, random_state=0).fit(X, y)
 

@@ -93,6 +93,18 @@ def test_logits_of_raw_features_are_the_layers_on_standardised_ones(hidden_units
     assert head.hidden_units == hidden_units
 
 
+@pytest.mark.parametrize("hidden_units", [(), (32,)])
+def test_logits_of_a_row_depend_neither_on_its_place_nor_on_its_neighbours(hidden_units):
+    features = np.random.default_rng(0).normal(3, 2, (50, 1280)).astype(np.float32)
+    standardization = Standardization.of(features, np.ones(50))
+    head = Head.initial(standardization, hidden_units, 3, initial_head_rng(0))
+    logits = head.logits(features)
+    assert logits.dtype == np.float32
+    np.testing.assert_array_equal(head.logits(features[::-1]), logits[::-1])
+    one_by_one = [head.logits(features[row : row + 1]) for row in range(50)]
+    np.testing.assert_array_equal(np.concatenate(one_by_one), logits)
+
+
 def test_initial_head_derives_from_the_seed(features):
     standardization = Standardization.of(features, np.ones(200))
     first, again, other = (

@@ -205,9 +205,9 @@ def test_the_three_answers_agree(make_classifier, images, n_classes, test_time_a
 
 def test_second_fit_on_64_small_images_takes_under_one_and_a_half_seconds(images):
     def seconds():
-        start = time.perf_counter()
+        start = time.process_time()  # of all threads, and of nobody else
         MobileNetV2Classifier(weights=None, random_state=0).fit(*images)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds()
     assert min(seconds() for _ in range(3)) < 1.5

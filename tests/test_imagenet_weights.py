@@ -77,6 +77,7 @@ def test_other_widths_are_an_error_that_lists_them(alpha, models, downloads):
 
 def test_failure_says_what_else_would_do(models, monkeypatch):
     monkeypatch.setattr(imagenet, "_BASE_URL", "https://127.0.0.1:1/")
+    monkeypatch.setattr("skcifar._system.downloads._PAUSE", 0)
     with pytest.raises(OSError, match=r"1\.0_224_no_top\.h5 is not in the folder") as caught:
         imagenet_weights_path(1.0)
     for part in (str(models), "weights='cifar10'", "weights=None", "weights=<path"):

@@ -15,27 +15,29 @@ from skcifar.datasets import make_images
 N_THREADS = 8
 
 
-@pytest.mark.parametrize("engine", ["tensorflow", "openvino"])
-@pytest.mark.parametrize("feature_cache", ["memory", None, "disk"])
-def test_predict_from_eight_threads_is_right(
-    make_classifier, images, tmp_path, engine, feature_cache
-):
-    if engine == "openvino":
-        pytest.importorskip(engine)
-    cache = tmp_path if feature_cache == "disk" else feature_cache
-    classifier = make_classifier(engine=engine, feature_cache=cache).fit(*images)
+@pytest.fixture(scope="module", params=["tensorflow", "openvino"])
+def expected(request, make_classifier, images):
+    """Return a classifier on an engine, images, and their probabilities."""
+    if request.param == "openvino":
+        pytest.importorskip("openvino")
+    classifier = make_classifier(engine=request.param, feature_cache=None).fit(*images)
     X, _ = make_images(N_THREADS * 20, image_shape=(16, 16, 3), random_state=2)
-    expected = classifier.set_params(feature_cache=None).predict_proba(X)
-    classifier.set_params(feature_cache=cache)
+    return classifier, X, classifier.predict_proba(X)
+
+
+@pytest.mark.parametrize("feature_cache", ["memory", None, "disk"])
+def test_predict_from_eight_threads_is_right(expected, tmp_path, feature_cache):
+    classifier, X, probabilities = expected
+    classifier.set_params(feature_cache=tmp_path if feature_cache == "disk" else feature_cache)
     clear_feature_cache()
     engines._compiled_networks.clear()  # so that the threads compile it at once as well
     # Every thread has images of its own, and some that others have too.
     parts = [slice(20 * number, 20 * number + 40) for number in range(N_THREADS)]
     with ThreadPoolExecutor(N_THREADS) as threads:
         found = list(threads.map(lambda part: classifier.predict_proba(X[part]), parts))
-    for part, probabilities in zip(parts, found, strict=True):
+    for part, of_part in zip(parts, found, strict=True):
         # In other batches sums come in another order.
-        np.testing.assert_allclose(probabilities, expected[part], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(of_part, probabilities[part], rtol=0, atol=1e-6)
 
 
 def test_fits_in_threads_are_those_of_one_thread(make_classifier, images):
@@ -50,14 +52,16 @@ STREAM = """
 import resource, sys
 import numpy as np
 from skcifar import MobileNetV2Classifier
+from skcifar._extraction import extractor
 from skcifar.datasets import make_images
 
-path, n = sys.argv[1], int(sys.argv[2])
+path, n, side, extractor._CHUNK_SIZE = sys.argv[1], *map(int, sys.argv[2:])
 rng = np.random.default_rng(0)
 with open(path, "wb") as file:
-    for start in range(0, n, 10_000):
-        file.write(rng.integers(0, 256, (10_000, 32, 32, 3), dtype=np.uint8).tobytes())
-X, y = make_images(5_000, random_state=0)
+    for start in range(0, n, 1_000):
+        file.write(rng.integers(0, 256, (1_000, side, side, 3), dtype=np.uint8).tobytes())
+more_than_a_chunk = extractor._CHUNK_SIZE + 100
+X, y = make_images(more_than_a_chunk, image_shape=(side, side, 3), random_state=0)
 classifier = MobileNetV2Classifier(
     weights=None, alpha=0.35, input_size=32, epochs=1, random_state=0, feature_cache=None
 ).fit(X, y)
@@ -67,7 +71,7 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 before = peak()
-mapped = np.memmap(path, np.uint8, mode="r", shape=(n, 32, 32, 3))
+mapped = np.memmap(path, np.uint8, mode="r", shape=(n, side, side, 3))
 labels = classifier.predict(mapped)
 after = peak()
 some = np.sort(rng.choice(n, 50, replace=False))
@@ -76,15 +80,15 @@ print(before, after)
 """
 
 
-def stream(path, n_images):
+def stream(path, n_images, side, chunk_size):
     """Return the peak memory in bytes before and after `predict` on a memory-mapped file."""
-    command = [sys.executable, "-c", STREAM, path, str(n_images)]
+    command = [sys.executable, "-c", STREAM, path, *map(str, (n_images, side, chunk_size))]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return map(int, printed.split())
 
 
 def test_a_memory_mapped_file_takes_no_memory(tmp_path):
-    before, after = stream(tmp_path / "images", 40_000)
+    before, after = stream(tmp_path / "images", 10_000, side=64, chunk_size=400)
     assert os.path.getsize(tmp_path / "images") > 120e6
     assert after - before < 30e6
 
@@ -92,7 +96,7 @@ def test_a_memory_mapped_file_takes_no_memory(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_million_images_stream_within_2_gb(tmp_path):
-    _, after = stream(tmp_path / "images", 1_000_000)
+    _, after = stream(tmp_path / "images", 1_000_000, side=32, chunk_size=4096)
     assert after < 2e9
 
 

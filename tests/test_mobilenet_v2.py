@@ -24,9 +24,7 @@ def test_backbone_computes_what_keras_applications_does(images, alpha):
     model.set_weights(oracle.get_weights())
     assert network.n_features == oracle.output_shape[-1]
     # The same operations in the same order: equal up to the last bits.
-    np.testing.assert_allclose(
-        model.predict(images, verbose=0), oracle.predict(images, verbose=0), rtol=1e-5, atol=1e-12
-    )
+    np.testing.assert_allclose(model(images), oracle(images), rtol=1e-5, atol=1e-12)
 
 
 def test_layers_carry_the_names_of_keras_applications():
@@ -46,8 +44,7 @@ def test_lower_and_upper_part_make_the_whole(images, cut, variant):
     n_lower = network.n_arrays(cut - 1)
     lower.set_weights(weights[:n_lower])
     upper.set_weights(weights[n_lower:])
-    parts = upper.predict(lower.predict(images, verbose=0), verbose=0)
-    np.testing.assert_array_equal(parts, whole.predict(images, verbose=0))
+    np.testing.assert_array_equal(upper(lower(images)), whole(images))
 
 
 def test_cifar_variant_keeps_a_map_of_four_by_four():
@@ -56,10 +53,12 @@ def test_cifar_variant_keeps_a_map_of_four_by_four():
 
 
 def test_number_of_arrays_is_that_of_the_built_model():
-    network = MobileNetV2(32, 0.35)
-    for last in range(network.last_unit + 1):
-        assert network.n_arrays(last) == len(build_units(network, STEM, last).weights)
+    network, n_arrays = MobileNetV2(32, 0.35), 0
     assert network.n_arrays(-1) == 0
+    for unit in range(network.last_unit + 1):
+        n_arrays += len(build_units(network, unit, unit).weights)
+        assert network.n_arrays(unit) == n_arrays
+    assert len(build_units(network).weights) == n_arrays
 
 
 def test_global_keras_settings_change_nothing():

@@ -29,18 +29,23 @@ FITS = {
 }
 
 
-@pytest.fixture(params=FITS.values(), ids=FITS)
+@pytest.fixture(scope="module", params=FITS.values(), ids=FITS)
 def parameters(request):
     return request.param
+
+
+@pytest.fixture(scope="module")
+def fitted(make_classifier, images, parameters):
+    return make_classifier(**parameters).fit(*images)
 
 
 # --- random_state --------------------------------------------------------------------------
 
 
-def test_same_seed_gives_the_same_to_the_bit(make_classifier, images, parameters):
-    first, second = (make_classifier(**parameters).fit(*images) for _ in range(2))
-    assert first.history_ == second.history_
-    np.testing.assert_array_equal(first.predict_proba(images[0]), second.predict_proba(images[0]))
+def test_same_seed_gives_the_same_to_the_bit(fitted, images):
+    again = clone(fitted).fit(*images)
+    assert again.history_ == fitted.history_
+    np.testing.assert_array_equal(again.predict_proba(images[0]), fitted.predict_proba(images[0]))
 
 
 def test_another_seed_gives_another_result(make_classifier, images):
@@ -174,10 +179,9 @@ def test_copy_predicts_the_same(fine_tuned, new_images, copied):
     np.testing.assert_array_equal(copied(fine_tuned).predict_proba(new_images[0]), expected)
 
 
-def test_copy_of_every_kind_of_fit_predicts_the_same(make_classifier, images, parameters):
-    classifier = make_classifier(**parameters).fit(*images)
-    expected = classifier.predict_proba(images[0])
-    copied = pickle.loads(pickle.dumps(classifier))
+def test_copy_of_every_kind_of_fit_predicts_the_same(fitted, images):
+    expected = fitted.predict_proba(images[0])
+    copied = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(copied.predict_proba(images[0]), expected)
 
 

@@ -62,9 +62,11 @@ def compile_network(frozen, precision, threads, batch_size):
     def compute(batch):
         return tf.cast(model(batch, training=False), tf.float32)
 
+    traced = compute.get_concrete_function()  # here, not once in each thread that comes first
+
     def run(batches, out):
         check_not_forked("TensorFlow")
         for start, batch in batches:
-            out[start : start + len(batch)] = compute(batch).numpy()
+            out[start : start + len(batch)] = traced(tf.constant(batch)).numpy()
 
     return run

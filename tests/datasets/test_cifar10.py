@@ -263,6 +263,7 @@ def test_published_checksum():
 
 def test_without_a_network_the_error_says_what_else_would_do(tmp_path, monkeypatch):
     monkeypatch.setattr(_cifar10, "_URL", "https://127.0.0.1:1/cifar-10-python.tar.gz")
+    monkeypatch.setattr("skcifar._system.downloads._PAUSE", 0)
     with pytest.raises(OSError, match=r"there is no connection to 127\.0\.0\.1") as caught:
         fetch_cifar10(data_home=tmp_path)
     for part in (ARCHIVE, str(tmp_path), "by hand", "data_home=", "load_digits_rgb()"):
