@@ -5,6 +5,7 @@ import functools
 import os
 import subprocess
 import sys
+import time
 
 import keras
 import numpy as np
