@@ -1,10 +1,13 @@
 """Many pictures as a sequence of images that are read when they are needed."""
 
 import copy
+from collections.abc import Iterable, Iterator
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
 
+from .._validation.types import Array
 from .reading import digests_into, new_pins, read_into
 from .sizing import check_sizing
 from .sources import check_picture, is_pil_image, name_of
@@ -77,7 +80,14 @@ class ImageFiles:
     >>> folder.cleanup()
     """
 
-    def __init__(self, files, *, image_size, resize="stretch", n_jobs=None):
+    def __init__(
+        self,
+        files: Iterable[Any],
+        *,
+        image_size: int | tuple[int, int],
+        resize: Literal["stretch", "crop", "pad"] = "stretch",
+        n_jobs: int | None = None,
+    ) -> None:
         self._sizing = check_sizing(image_size, resize)
         check_n_jobs(n_jobs)
         self.n_jobs = n_jobs
@@ -155,7 +165,7 @@ class ImageFiles:
         )
         return images if dtype is None else images.astype(dtype, copy=False)
 
-    def pieces(self, n_images=None):
+    def pieces(self, n_images: int | None = None) -> Iterator[Array]:
         """Return an iterator over all images, some at a time.
 
         The next ones are read while these are used; what has been used is forgotten.
@@ -173,7 +183,7 @@ class ImageFiles:
         size = n_images or max(_PIECE_BYTES // int(np.prod(self.image_shape)), 1)
         return one_ahead(np.asarray, (self[i : i + size] for i in range(0, len(self), size)))
 
-    def digests(self):
+    def digests(self) -> list[bytes]:
         """Return what tells the pictures apart, without decoding them.
 
         Returns

@@ -1,7 +1,10 @@
 """One picture, or many into an array."""
 
+from typing import Any, Literal
+
 import numpy as np
 
+from .._validation.types import Array
 from .decoding import DIGEST_BYTES, check_header, decode, digest
 from .sizing import check_sizing
 from .sources import check_picture, name_of, read_file, read_stream
@@ -9,7 +12,12 @@ from .threads import in_blocks
 from .unreadable import UnreadableError
 
 
-def load_image(file, *, image_size, resize="stretch"):
+def load_image(
+    file: Any,
+    *,
+    image_size: int | tuple[int, int],
+    resize: Literal["stretch", "crop", "pad"] = "stretch",
+) -> Array:
     """Load one picture as pixels.
 
     :class:`~skcifar.ImageFiles` and :func:`~skcifar.datasets.load_image_folder` decode by the
