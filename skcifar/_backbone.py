@@ -8,7 +8,7 @@ from ._extraction.feature_cache import open_store
 from ._model.frozen import FrozenNetwork
 from ._model.network import FEATURE_LAYERS
 from ._validation.images import IMAGE_CONSTRAINTS, ImageInputMixin
-from ._validation.parameters import instance, integer, option, real
+from ._validation.parameters import check_parameters, instance, integer, option, real
 from ._validation.pixel_range import resolve_pixel_range
 from ._weights.loading import load_backbone, weight_names
 
@@ -56,6 +56,7 @@ class BackboneMixin(ImageInputMixin):
         )
 
     def _extractor(self):
+        check_parameters(self, ENGINE_CONSTRAINTS)  # they may have changed since the fit
         engine = resolve_engine(self.engine)
         check_precision(engine, self.precision)
         return Extractor(engine, self.precision, open_store(self.feature_cache))

@@ -18,6 +18,7 @@ from ._sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from ._system.forks import check_not_forked
 from ._system.libraries import check_no_distribution_scope, import_keras
 from ._system.progress import progress_bar
+from ._system.rounding import underflow_is_zero
 from ._training.augmentation import check_augmentation
 from ._training.fit import Fit
 from ._training.out_of_memory import advice_when_out_of_memory
@@ -151,6 +152,7 @@ class BaseImageClassifier(
         return self
 
     @block_by_block(_one_number_a_class)
+    @underflow_is_zero()
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of each class.
 
@@ -186,6 +188,7 @@ class BaseImageClassifier(
             return np.log(self.predict_proba(X))
 
     @block_by_block(_one_score_a_class)
+    @underflow_is_zero()
     def decision_function(self, X: ArrayLike) -> Array:
         """Return the score of each class: what the probabilities are the softmax of.
 
@@ -233,6 +236,7 @@ class BaseImageClassifier(
         task = FitTask(self, X, y, sample_weight, n_epochs=n_epochs)
         with (
             unchanged_on_error(self),
+            underflow_is_zero(),
             advice_when_out_of_memory(),
             progress_bar(self.verbose) as progress,
         ):

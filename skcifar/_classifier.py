@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from ._base_classifier import BaseImageClassifier
 from ._model.mobilenet_v2 import MobileNetV2
+from ._validation.parameter_names import suggesting_names
 from ._validation.types import (
     Engine,
     FeatureLayers,
@@ -48,8 +49,9 @@ class MobileNetV2Classifier(BaseImageClassifier):
         outputs of all blocks (1,504 numbers at `alpha` 1.0); ``"last"``, the last convolution
         (1,280 numbers); ``"all"``, both; ``"depthwise"``, what the convolutions within the blocks
         put out (7,136 numbers): the most accurate, and five times the work for the head.
-    hidden_units : tuple of int, default=(256,)
-        Widths of the fully connected layers between the features and the output layer.
+    hidden_units : int or tuple of int, default=(256,)
+        Widths of the fully connected layers between the features and the output layer; a number
+        is one layer.
     dropout : float, default=0.3
         Share in [0, 1) of the inputs of each dense layer, the output layer too, that is dropped
         while training.
@@ -171,6 +173,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
 
     _network_type = MobileNetV2
 
+    @suggesting_names
     def __init__(
         self,
         *,
@@ -180,7 +183,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
         image_shape: ImageShape | None = None,
         pixel_range: PixelRange = "auto",
         feature_layers: FeatureLayers = "blocks",
-        hidden_units: Sequence[int] = (256,),
+        hidden_units: int | Sequence[int] = (256,),
         dropout: float = 0.3,
         optimizer: str = "adam",
         learning_rate: float = 1e-3,

@@ -13,6 +13,8 @@ from ._dask import block_by_block
 from ._model.mobilenet_v2 import MobileNetV2
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
 from ._system.progress import progress_bar
+from ._system.rounding import underflow_is_zero
+from ._validation.parameter_names import suggesting_names
 from ._validation.parameters import check_parameters, integer, option
 from ._validation.pixel_range import warn_outside_range
 from ._validation.rollback import unchanged_on_error
@@ -122,6 +124,7 @@ class MobileNetV2Features(
 
     _network_type = MobileNetV2
 
+    @suggesting_names
     def __init__(
         self,
         *,
@@ -181,6 +184,7 @@ class MobileNetV2Features(
         return self
 
     @block_by_block(lambda self, X: ((self._n_features_out,), np.float32))
+    @underflow_is_zero()
     def transform(self, X: ArrayLike) -> Array:
         """Return the features of `X`.
 

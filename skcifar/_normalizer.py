@@ -11,7 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._dask import block_by_block, is_dask_array
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
+from ._system.rounding import underflow_is_zero
 from ._validation.images import IMAGE_CONSTRAINTS, ImageInputMixin
+from ._validation.parameter_names import suggesting_names
 from ._validation.parameters import check_parameters, option
 from ._validation.pixel_range import resolve_pixel_range, warn_outside_range
 from ._validation.rollback import unchanged_on_error
@@ -90,6 +92,7 @@ class ImageNormalizer(
     ((10, 32, 32, 3), 'float32', True)
     """
 
+    @suggesting_names
     def __init__(
         self,
         method: Literal["unit", "symmetric", "standardize"] = "unit",
@@ -102,6 +105,7 @@ class ImageNormalizer(
         self.image_shape = image_shape
 
     @as_one_task
+    @underflow_is_zero()
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Learn the range, or the mean and deviation, of the pixels of `X`.
 
@@ -139,6 +143,7 @@ class ImageNormalizer(
         return np.full(n_channels, scale), np.full(n_channels, new_low - low * scale)
 
     @block_by_block(_same_shape)
+    @underflow_is_zero()
     def transform(self, X: ArrayLike) -> Array:
         """Return the normalised images.
 
@@ -160,6 +165,7 @@ class ImageNormalizer(
         return _like_input(images, X)
 
     @block_by_block(_same_shape)
+    @underflow_is_zero()
     def inverse_transform(self, X: ArrayLike) -> Array:
         """Return images in the range that `fit` saw.
 

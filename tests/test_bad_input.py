@@ -23,6 +23,13 @@ ROWS = X.reshape(24, -1)
 ONE_HOT = np.eye(3)[y]
 
 
+class Batches:
+    """Hands out batches, as `tf.data.Dataset` does."""
+
+    def __iter__(self):
+        return iter([(X[:12], y[:12]), (X[12:], y[12:])])
+
+
 def with_pixel(value):
     images = X.astype(float)
     images[3, 2, 1, 0] = value
@@ -92,6 +99,10 @@ BAD_IMAGES = {
         parameters={"image_shape": (8, 8, 3)},
     ),
     "list of different shapes": Bad("X holds images of different shapes", [X[0], X[1][:8]], y[:2]),
+    "generator": Bad(
+        r"X is a generator; expected one array.*np\.concatenate\(list\(X\)\)", (X for _ in "ab")
+    ),
+    "iterable of batches": Bad("X is a Batches; .*for images, _ in X", Batches()),
     "array of arrays": Bad(
         r"array of 2 arrays, of shapes \[\(8, 16, 3\), \(16, 16, 3\)\]",
         np.array([X[0], X[1][:8]], dtype=object),
@@ -103,7 +114,11 @@ BAD_LABELS = {
         "y holds one class, 0; a classifier needs at least two", y=np.zeros(24, int)
     ),
     "y too short": Bad("inconsistent numbers of samples: [24, 23]".replace("[", r"\["), y=y[:-1]),
-    "y one-hot": Bad(r"y should be a 1d array, got an array of shape \(24, 3\)", y=ONE_HOT),
+    "y one-hot": Bad(
+        r"y should be a 1d array, got an array of shape \(24, 3\).*pass np.argmax\(y, axis=1\)",
+        y=ONE_HOT,
+    ),
+    "y one-hot in lists": Bad(r"pass np.argmax\(y, axis=1\)", y=ONE_HOT.tolist()),
     "y continuous": Bad("Unknown label type: continuous", y=np.linspace(0, 1, 24)),
     "y with NaN": Bad("Input y contains NaN", y=np.where(y == 0, np.nan, y)),
     "y None": Bad("requires y to be passed, but the target y is None", y=None),
@@ -177,7 +192,7 @@ OUT_OF_RANGE = {
     "input_size": [31, 96.0, "large", True],
     "image_shape": [(16, 16), (16, 16, 2), (0, 16, 3), 16],
     "pixel_range": [(1, 0), (0, np.inf), (0, 1, 2), "unit", 255],
-    "hidden_units": [16, (0,), (16.0,), None],
+    "hidden_units": [0, 16.0, (0,), (16.0,), None],
     "dropout": [-0.1, 1.0, None],
     "optimizer": ["adamant", None],
     "learning_rate": [0, -1e-3, np.inf, "fast", True],
@@ -444,3 +459,11 @@ def test_signed_bytes_have_no_usual_range(make_classifier):
     np.testing.assert_array_equal(
         classifier.predict(signed), make_classifier().fit(X, y).predict(X)
     )
+
+
+@pytest.mark.parametrize("changed", [{"engine": "Tensorflow"}, {"precision": "fp16"}])
+def test_bad_engine_after_the_fit_is_an_error_about_the_parameter(make_classifier, changed):
+    classifier = make_classifier(epochs=1).fit(X, y).set_params(**changed)
+    (name,) = changed
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of MobileNetV2Classifier must"):
+        classifier.predict(X)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -166,6 +167,20 @@ def test_other_schemes_are_refused(url, target):
     with pytest.raises(ValueError, match="url must start with https://; got"):
         download(url, target)
     assert not target.parent.exists()
+
+
+@pytest.mark.parametrize("value", ["", "0", "false", "No"])
+def test_offline_may_be_switched_off(served, target, monkeypatch, value):
+    monkeypatch.setenv("SKCIFAR_OFFLINE", value)
+    url = served(lambda handler: send(handler, CONTENT))
+    assert download(url, target, sha256=SHA256).read_bytes() == CONTENT
+
+
+def test_traceback_of_a_failed_download_is_short(served, target):
+    url = served(lambda handler: send(handler, b"", status=404))
+    with pytest.raises(OSError, match="404") as caught:
+        download(url, target)
+    assert len(traceback.format_exception(caught.value)) < 6
 
 
 def test_nothing_is_asked_for_offline(served, target, monkeypatch):

@@ -72,6 +72,18 @@ def test_rows_are_copies(store):
     assert missing(store, digests, kept) == []
 
 
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch, make_classifier, images):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    classifier = make_classifier(epochs=1, feature_cache="~/cache", checkpoint_dir="~/fits")
+    classifier.fit(*images)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "fits"]
+    assert feature_cache.holds_features("~/cache")
+    clear_feature_cache("~/cache")
+    assert not list((tmp_path / "cache").iterdir())
+
+
 def test_another_process_reads_the_same_rows(tmp_path):
     digests, features = rows(5)
     DiskStore(tmp_path).write(NETWORK, digests, features)

@@ -1,12 +1,17 @@
+import os
 import re
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from skcifar._model.mobilenet_v2 import IMAGENET_ALPHAS
+from skcifar import MobileNetV2Features
+from skcifar._model.mobilenet_v2 import IMAGENET_ALPHAS, MobileNetV2
 from skcifar._weights import imagenet
 from skcifar._weights.imagenet import imagenet_weights_path
+from skcifar._weights.loading import _build
+from skcifar.datasets import fetch_cifar10, fetch_example_data
 
 
 @pytest.fixture
@@ -80,6 +85,60 @@ def test_failure_says_what_else_would_do(models, monkeypatch):
     monkeypatch.setattr("skcifar._system.downloads._PAUSE", 0)
     with pytest.raises(OSError, match=r"1\.0_224_no_top\.h5 is not in the folder") as caught:
         imagenet_weights_path(1.0)
-    for part in (str(models), "weights='cifar10'", "weights=None", "weights=<path"):
+    advice = ("weights='cifar10'", "weights=None", "weights=<path")
+    for part in (str(models), "Download it from https://127.0.0.1:1/mobilenet_v2_", *advice):
         assert part in str(caught.value)
     assert list(models.iterdir()) == []
+
+
+@pytest.fixture
+def no_home(monkeypatch):
+    """Be a user that the machine does not know, as with ``docker run --user 12345``."""
+    for name in ("HOME", "USERPROFILE", "KERAS_HOME", "SCIKIT_LEARN_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+
+
+def test_no_home_folder_is_the_documented_error(no_home, downloads, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OSError, match=r"no home folder .* Set the environment variable KERAS_HOME"):
+        imagenet_weights_path(1.0)
+    with pytest.raises(OSError, match=r"no home folder .* Pass a folder as data_home"):
+        fetch_cifar10()
+    assert list(tmp_path.iterdir()) == []  # no folder called "~"
+
+
+def test_examples_run_without_a_home_folder(no_home):
+    data = fetch_example_data(n_train=20, n_test=20)
+    assert (data.name, data.weights) == ("handwritten digits", "cifar10")
+    assert "There is no home folder to look for the ImageNet weights in." in data.DESCR
+
+
+@pytest.mark.parametrize("name", ["CIFAR10", "Cifar10"])
+def test_name_of_weights_may_have_capitals(images, name):
+    found = MobileNetV2Features(weights=name).fit(images[0])._frozen.fingerprint
+    assert found == MobileNetV2Features(weights="cifar10").fit(images[0])._frozen.fingerprint
+
+
+def test_misspelt_name_of_weights_is_put_right(images):
+    with pytest.raises(FileNotFoundError, match=r'Did you mean "imagenet"\?'):
+        MobileNetV2Features(weights="ImageNt").fit(images[0])
+
+
+def test_file_that_replaced_another_of_the_same_time_is_read(images, tmp_path, monkeypatch):
+    def write(path, value):
+        model = _build(MobileNetV2, 0.35)
+        model.set_weights([array + value for array in model.get_weights()])
+        with warnings.catch_warnings():
+            # Keras 3.15 converts its variables in a way that NumPy 2 means to forbid.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            model.save_weights(path)
+        os.utime(path, (1, 1))
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    features = MobileNetV2Features(weights="~/a.weights.h5", alpha=0.35, input_size=32)
+    fingerprints = []
+    for value in (0, 0.5):
+        write(tmp_path / "a.weights.h5", value)
+        fingerprints.append(features.fit(images[0])._frozen.fingerprint)
+    assert fingerprints[0] != fingerprints[1]

@@ -73,3 +73,9 @@ def test_more_heads_of_one_setting_than_the_bound_are_not_all_dropped():
         for _ in range(head_training._MAX_IDLE_MODELS + 1):
             fits.enter_context(head_training._borrowed_model(settings))
     assert len(head_training._idle_models[settings]) == head_training._MAX_IDLE_MODELS
+
+
+def test_fast_dropout_never_drops_all():
+    ones = np.ones((1000, 2000), np.float32)
+    kept = np.asarray(FastDropout(1 - 2**-20, seed=0)(ones, training=True))
+    assert 0 < np.count_nonzero(kept) < 200  # 1 in 65,536

@@ -61,6 +61,14 @@ def test_equal_weights_are_none(make_classifier, images, new_images):
     assert_same(make_classifier().fit(X, y, 0.5), expected, new_images[0], 1e-6)
 
 
+def test_weights_whose_sum_is_too_large_for_a_float_are_weights(make_classifier, images):
+    X, y = images
+    expected = make_classifier().fit(X, y)
+    assert_same(make_classifier().fit(X, y, np.full(len(X), 1e308)), expected, X, 1e-6)
+    huge = make_classifier(class_weight=dict.fromkeys(range(3), 1e200))
+    assert_same(huge.fit(X, y, np.full(len(X), 1e200)), expected, X, 1e-6)
+
+
 def test_zero_weight_is_the_row_left_out(make_classifier, images, new_images):
     X, y = images
     kept = np.arange(len(X)) % 4 != 0

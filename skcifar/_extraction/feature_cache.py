@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from .._model.frozen import FORMAT_VERSION
+from .._system.paths import user_path
 from .._validation.types import PathLike
 
 MEMORY_LIMIT_VARIABLE = "SKCIFAR_MEMORY_CACHE_BYTES"
@@ -50,13 +51,13 @@ def clear_feature_cache(path: PathLike | None = None) -> None:
     if path is None:
         _MEMORY_STORE.clear()
         return
-    for file in Path(path).glob(f"{_FILE_PREFIX}*.sqlite3*"):
+    for file in user_path(path).glob(f"{_FILE_PREFIX}*.sqlite3*"):
         file.unlink(missing_ok=True)
 
 
 def holds_features(path):
     """Whether the folder `path` holds a feature cache of this version."""
-    return os.path.isfile(Path(path) / _DATABASE_NAME)  # False for names that cannot be, too
+    return os.path.isfile(user_path(path) / _DATABASE_NAME)  # False for names that cannot be, too
 
 
 def open_store(feature_cache):
@@ -70,7 +71,7 @@ def open_store(feature_cache):
         return None
     if feature_cache == "memory":
         return _MEMORY_STORE
-    return _shared_disk_store(str(Path(feature_cache).absolute()))
+    return _shared_disk_store(str(user_path(feature_cache).absolute()))
 
 
 @functools.lru_cache(maxsize=64)

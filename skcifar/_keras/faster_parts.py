@@ -33,7 +33,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 class FastDropout(keras.layers.Dropout):
     """Keras' dropout from 16 random bits a number instead of 32, which take half the time.
 
-    Numbers are dropped with probability `rate` to within ``2**-17``.
+    Numbers are dropped with probability `rate` to within ``2**-17``, and never all of them.
     """
 
     def call(self, inputs, training=False):
@@ -44,7 +44,7 @@ class FastDropout(keras.layers.Dropout):
             [(n_numbers + 1) // 2], self.seed_generator.next(), None, None, tf.int32
         )
         halves = tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:n_numbers]
-        is_kept = tf.cast(halves, tf.int32) >= round(self.rate * 2**16)
+        is_kept = tf.cast(halves, tf.int32) >= min(round(self.rate * 2**16), 2**16 - 1)
         factors = tf.cast(is_kept, inputs.dtype) / (1 - self.rate)
         return inputs * tf.reshape(factors, tf.shape(inputs))
 

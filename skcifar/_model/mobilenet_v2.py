@@ -124,7 +124,7 @@ class MobileNetV2:
 
     def first_unfrozen(self, blocks):
         """Return the lowest unit that is trained when so many top blocks, or "all", are."""
-        return STEM if blocks == "all" else _LAST_CONVOLUTION - blocks
+        return STEM if blocks == "all" else _LAST_CONVOLUTION - int(blocks)
 
     @classmethod
     def nearest_size(cls, image_shape):

@@ -2,7 +2,6 @@
 
 import os
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from sklearn import config_context
@@ -13,6 +12,7 @@ from .._features import MobileNetV2Features
 from .._model.frozen import FrozenNetwork
 from .._model.head import Head
 from .._normalizer import ImageNormalizer
+from .._system.paths import user_path
 from .values import decode, encode, register_dataclass
 
 ESTIMATORS: dict[str, type] = {}
@@ -97,7 +97,7 @@ def _forget_foreign_folders(parameters, notes):
     """Put the default for folders that are not here: a file must not make any."""
     for name, default, is_here in (
         ("feature_cache", "memory", holds_features),
-        ("checkpoint_dir", None, lambda folder: os.path.isdir(Path(folder))),
+        ("checkpoint_dir", None, lambda folder: os.path.isdir(user_path(folder))),
     ):
         folder = parameters.get(name, default)
         if folder not in ("memory", None) and not is_here(folder):

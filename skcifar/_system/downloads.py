@@ -19,8 +19,9 @@ _CONNECT_AND_READ_SECONDS = (6.0, 10.0)
 _ATTEMPTS = 3
 _PAUSE = 1.0
 _CHUNK_BYTES = 1 << 16
-# Set to anything, nothing is downloaded: for machines that must not, and for the documentation.
+# Nothing is downloaded where this is set: for machines that must not, and for the documentation.
 OFFLINE_VARIABLE = "SKCIFAR_OFFLINE"
+_OFF = ("", "0", "false", "no", "off")
 
 
 def download(url, path, *, sha256=None, signature=b"", advice=""):
@@ -57,7 +58,7 @@ def download(url, path, *, sha256=None, signature=b"", advice=""):
     path = Path(path)
     if urlsplit(url).scheme != "https":
         raise ValueError(f"url must start with https://; got {url!r}.")
-    if os.environ.get(OFFLINE_VARIABLE):
+    if os.environ.get(OFFLINE_VARIABLE, "").lower() not in _OFF:
         raise OSError(
             f"{path.name} is not in the folder {path.parent}, and the environment variable "
             f"{OFFLINE_VARIABLE} forbids downloading it. {advice}".rstrip()
@@ -74,7 +75,7 @@ def download(url, path, *, sha256=None, signature=b"", advice=""):
         raise OSError(
             f"{path.name} is not in the folder {path.parent}, and downloading it failed: "
             f"{_reason(error, urlsplit(url).hostname)}. {advice}".rstrip()
-        ) from error
+        ) from None  # a hundred lines of libraries say no more than the reason does
     return path
 
 

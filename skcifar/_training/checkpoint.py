@@ -11,12 +11,12 @@ import time
 import warnings
 from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from .._extraction.digests import image_digests
 from .._system.atomic_file import replaced_file
+from .._system.paths import user_path
 
 _ENTRY_PREFIX = "skcifar-fit-"
 _VERSION = "v2-"  # entries of another one are never read
@@ -42,13 +42,14 @@ def open_checkpoint(folder, parameters, seed, *states):
     """
     if folder is None:
         return None
-    _remove_abandoned_entries(Path(folder))
+    folder = user_path(folder)
+    _remove_abandoned_entries(folder)
     digest = hashlib.blake2b(digest_size=16)
     relevant = {k: _described(v) for k, v in parameters.items() if k not in _IRRELEVANT_PARAMETERS}
     digest.update(repr((sorted(relevant.items()), seed)).encode())
     for state in states:
         digest.update(b"".join(image_digests(state)) if state.ndim > 1 else state.tobytes())
-    return FitCheckpoint(Path(folder) / f"{_ENTRY_PREFIX}{_VERSION}{digest.hexdigest()}")
+    return FitCheckpoint(folder / f"{_ENTRY_PREFIX}{_VERSION}{digest.hexdigest()}")
 
 
 def _remove_abandoned_entries(folder):

@@ -16,6 +16,7 @@ from .checkpoint import open_checkpoint
 from .divergence import has_diverged
 from .going_on import check_unchanged, fixed_parameters
 from .inputs import TrainingInputs
+from .parameters import layer_widths
 from .rows import split_hold_out
 from .schedule import Schedule, draw_seed, initial_head_rng
 
@@ -236,7 +237,8 @@ class Fit:
         standardization = Standardization.of(
             features.reshape(-1, n_features), weights, floor, widths
         )
-        hidden_units, rng = self._parameters.hidden_units, initial_head_rng(self._seed)
+        hidden_units = layer_widths(self._parameters.hidden_units)
+        rng = initial_head_rng(self._seed)
         return Head.initial(standardization, hidden_units, len(self._classes), rng)
 
     def _head_settings(self):

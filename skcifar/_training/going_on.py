@@ -4,6 +4,8 @@ import os
 
 import numpy as np
 
+from .parameters import layer_widths
+
 # What the network and the head are made of, when they are made.
 _FIXED_PARAMETERS = (
     "weights",
@@ -18,7 +20,9 @@ _FIXED_PARAMETERS = (
 
 def fixed_parameters(classifier):
     """Return the parameters that decide what a first fit makes, as plain values."""
-    return {name: _plain(getattr(classifier, name)) for name in _FIXED_PARAMETERS}
+    values = {name: getattr(classifier, name) for name in _FIXED_PARAMETERS}
+    values["hidden_units"] = layer_widths(values["hidden_units"])
+    return {name: _plain(value) for name, value in values.items()}
 
 
 def check_unchanged(classifier):

@@ -1,6 +1,7 @@
 """What the parameters of training may be."""
 
 import os
+from numbers import Integral
 
 import numpy as np
 
@@ -18,10 +19,15 @@ OPTIMIZERS = (
 )
 
 
+def layer_widths(hidden_units):
+    """Return the widths of the hidden layers that the parameter stands for, as a tuple."""
+    return (hidden_units,) if isinstance(hidden_units, Integral) else tuple(hidden_units)
+
+
 def training_constraints(network_type):
     """Return the constraints of the parameters that say how to train on a type of network."""
     return {
-        "hidden_units": tuple_of(integer(1)),
+        "hidden_units": integer(1) | tuple_of(integer(1)),
         "dropout": real(0, 1),
         "optimizer": option(*OPTIMIZERS),
         "learning_rate": real(0, low_open=True),

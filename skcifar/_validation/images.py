@@ -61,6 +61,7 @@ class ImageInputMixin:
         y : ndarray of shape (n,)
             Only if `y` was given.
         """
+        _check_is_not_one_hot(y)
         shape, rows = self._as_rows(X, reset=reset)
         validated = validate_data(self, rows, y, reset=reset, dtype="numeric")
         rows, *labels = validated if isinstance(validated, tuple) else (validated,)
@@ -78,6 +79,7 @@ class ImageInputMixin:
             return None, X
         images = X if hasattr(X, "ndim") else _as_array(X)
         _check_is_one_array(images)
+        _check_is_no_iterator(X, images)
         if images.ndim < 3:
             return None, X  # as it is: a frame has feature names
         images = np.asarray(images)
@@ -150,6 +152,28 @@ def _check_is_one_array(X):
                 f"X is an array of {len(X)} arrays, of shapes {shapes[:5]}. Resize the images to "
                 "one shape and pass np.stack(X)."
             )
+
+
+def _check_is_no_iterator(X, array):
+    """Raise if `X` hands out images one after another, as generators and Keras' data sets do."""
+    if array.ndim == 0 and hasattr(X, "__iter__") and not isinstance(X, (str, bytes, dict, set)):
+        raise ValueError(
+            f"X is a {type(X).__name__}; expected one array of images. Of batches pass "
+            "np.concatenate(list(X)), of pairs with labels np.concatenate([images for images, _ in "
+            "X]), or give one batch at a time to partial_fit."
+        )
+
+
+def _check_is_not_one_hot(y):
+    """Raise scikit-learn's error about labels in several columns, and say what to do."""
+    shape = () if issparse(y) else getattr(y, "shape", ())
+    if isinstance(y, (list, tuple)) and len(y) and isinstance(y[0], (list, tuple, np.ndarray)):
+        shape = (len(y), len(y[0]))
+    if len(shape) == 2 and shape[1] > 1:
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {tuple(shape)} instead. If its rows "
+            "are one-hot, pass np.argmax(y, axis=1)."
+        )
 
 
 def _shape_advice(X):

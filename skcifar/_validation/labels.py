@@ -111,7 +111,13 @@ def check_weights(sample_weight, X, *, name="sample_weight"):
         raise ValueError(f"{name} holds negative weights, the least is {weights.min():g}.")
     if not weights.any():
         raise ValueError(f"{name} is zero for every row: nothing is left to train on.")
-    return weights
+    return _summable(weights)
+
+
+def _summable(weights):
+    """Return `weights`, on a scale on which their sum is finite."""
+    with np.errstate(over="ignore"):
+        return weights if np.isfinite(weights.sum()) else weights / weights.max()
 
 
 def _check_floats(values, name):
@@ -146,7 +152,11 @@ def check_class_weight(class_weight, classes, labels, weights):
         np.divide(totals.sum() / np.count_nonzero(totals), totals, of_class, where=totals > 0)
     else:
         of_class = compute_class_weight(class_weight, classes=classes, y=classes)
-    weights = weights * of_class[labels]
+    with np.errstate(over="ignore"):
+        weighted = weights * of_class[labels]
+    if not np.isfinite(weighted).all():
+        weighted = weights / weights.max() * (of_class / of_class.max())[labels]
+    weights = _summable(weighted)
     if not weights.any():
         raise ValueError(
             f"class_weight={class_weight!r} is zero for every row that has a weight: nothing is "

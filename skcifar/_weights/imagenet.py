@@ -1,17 +1,17 @@
 """The ImageNet weights of MobileNetV2: where Keras keeps them, and how they get there."""
 
 import os
-from pathlib import Path
 
 from .._model.mobilenet_v2 import IMAGENET_ALPHAS
 from .._system.downloads import download
+from .._system.paths import check_home_folder, user_path
 
 # As keras/src/applications/mobilenet_v2.py has it; Keras publishes no checksum of these files.
 _BASE_URL = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _ADVICE = (
-    "Put the file there by hand, or use weights='cifar10' (shipped with skcifar), weights=None "
-    "(random), or weights=<path of a Keras weights file>."
+    "Download it from {url} and put it there by hand, or use weights='cifar10' (shipped with "
+    "skcifar), weights=None (random), or weights=<path of a Keras weights file>."
 )
 
 
@@ -48,8 +48,12 @@ def imagenet_weights_path(alpha):
     path = _keras_home() / "models" / name
     if os.path.isfile(path):
         return path
-    return download(_BASE_URL + name, path, signature=_HDF5_SIGNATURE, advice=_ADVICE)
+    url = _BASE_URL + name
+    return download(url, path, signature=_HDF5_SIGNATURE, advice=_ADVICE.format(url=url))
 
 
 def _keras_home():
-    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+    if "KERAS_HOME" not in os.environ:
+        advice = "Set the environment variable KERAS_HOME to a folder, or use weights='cifar10'."
+        check_home_folder("the ImageNet weights", advice)
+    return user_path(os.environ.get("KERAS_HOME", "~/.keras"))

@@ -1,10 +1,13 @@
 """The network and the weights that the parameters `weights`, `alpha` and `input_size` stand for."""
 
+import difflib
 import functools
-from pathlib import Path
+
+import numpy as np
 
 from .._model.mobilenet_v2 import MobileNetV2
 from .._system.libraries import import_keras
+from .._system.paths import user_path
 from .imagenet import imagenet_weights_path
 from .shipped import CIFAR10_ALPHA, CIFAR10_SIZE, cifar10_weights
 
@@ -45,19 +48,31 @@ def load_backbone(network_type, weights, alpha, input_size, image_shape):
     ValueError
         If there are none for `alpha`, or a file holds something else.
     """
-    if isinstance(weights, str) and weights in weight_names(network_type):
-        return _NAMED_WEIGHTS[network_type][weights](alpha, input_size, image_shape)
+    names = weight_names(network_type)
+    if isinstance(weights, str) and weights.lower() in names:
+        named = _NAMED_WEIGHTS[network_type][weights.lower()]
+        return named(alpha, input_size, image_shape)
     network = _published(network_type, alpha, input_size, image_shape)
     if weights is None:
         return network, _random_weights(network_type, network.alpha)
-    path = Path(weights)
+    path = user_path(weights)
     if not path.is_file():
-        names = ", ".join([*(f'"{name}"' for name in weight_names(network_type)), "None"])
+        listed = ", ".join([*map(_quoted, names), "None"])
         raise FileNotFoundError(
-            f"weights={str(weights)!r} is no file, and none of the names {names}. Pass the "
-            "path of a Keras weights file."
+            f"weights={str(weights)!r} is no file, and none of the names {listed}. "
+            f"{_advice(str(weights), names)}"
         )
     return network, _from_file(path, network)
+
+
+def _quoted(name):
+    return f'"{name}"'
+
+
+def _advice(weights, names):
+    """Return what to pass instead of `weights`: the name that it comes near to, or a file."""
+    near = difflib.get_close_matches(weights.lower(), names, n=1)
+    return f"Did you mean {_quoted(near[0])}?" if near else "Pass the path of a Keras weights file."
 
 
 def _published(network_type, alpha, input_size, image_shape):
@@ -65,7 +80,12 @@ def _published(network_type, alpha, input_size, image_shape):
     if input_size == "auto":
         input_size = network_type.nearest_size(image_shape)
     # Plain numbers, however they were given: the network's `repr` is a part of cache keys.
-    return network_type(int(input_size), 1.0 if alpha is None else float(alpha))
+    return network_type(int(input_size), 1.0 if alpha is None else _plain_float(alpha))
+
+
+def _plain_float(number):
+    """Return the float that is written as `number` is: 0.35 for numpy.float32(0.35)."""
+    return float(str(number)) if isinstance(number, np.floating) else float(number)
 
 
 def _imagenet(alpha, input_size, image_shape):
@@ -74,7 +94,7 @@ def _imagenet(alpha, input_size, image_shape):
 
 
 def _cifar10(alpha, input_size, image_shape):
-    if alpha not in (None, CIFAR10_ALPHA):
+    if alpha is not None and _plain_float(alpha) != CIFAR10_ALPHA:
         raise ValueError(
             f'weights="cifar10" were trained with alpha={CIFAR10_ALPHA}. Got alpha={alpha!r}. '
             "Pass alpha=None, or other weights."
@@ -93,7 +113,9 @@ def _random_weights(network_type, alpha):
 
 
 def _from_file(path, network):
-    stamp = path.stat().st_mtime_ns
+    status = path.stat()
+    # The time of the last change may be copied with a file; the other time, of any change, is not.
+    stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size)
     return _weights_from_file(str(path.absolute()), type(network), network.alpha, stamp)
 
 

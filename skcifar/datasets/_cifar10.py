@@ -1,6 +1,7 @@
 """CIFAR-10: found in scikit-learn's data home, or downloaded, and read without trusting it."""
 
 import hashlib
+import os
 import tarfile
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -9,6 +10,7 @@ import numpy as np
 from sklearn.datasets import get_data_home
 
 from .._system.downloads import download
+from .._system.paths import check_home_folder
 from .._validation.types import PathLike
 from ._bunch import image_bunch
 from ._unpickler import load_arrays
@@ -125,6 +127,8 @@ def fetch_cifar10(
 def _read_batches(data_home, names, download_if_missing):
     """Return the pairs of images and labels of the batches `names`, in that order."""
     try:
+        if data_home is None and "SCIKIT_LEARN_DATA" not in os.environ:
+            check_home_folder("CIFAR-10", f"Pass a folder as data_home=...; {_INSTEAD}")
         home = Path(get_data_home(data_home))
         folder, archive = home / _FOLDER, home / _ARCHIVE
         if folder.is_dir():
@@ -148,7 +152,10 @@ def _fill(archive, download_if_missing):
             f"file {_ARCHIVE}, and download_if_missing is False. Allow the download, or pass "
             f"the folder that holds either as data_home=...; {_INSTEAD}"
         )
-    advice = f"Put {_ARCHIVE} there by hand, or pass another folder as data_home=...; {_INSTEAD}"
+    advice = (
+        f"Download it from {_URL} and put it there by hand, or pass another folder as "
+        f"data_home=...; {_INSTEAD}"
+    )
     download(_URL, archive, sha256=_SHA256, advice=advice)
 
 
