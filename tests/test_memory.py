@@ -64,8 +64,9 @@ def test_parts_are_bounded_in_bytes_of_images_and_of_features():
 
 def test_after_fine_tuning_the_cache_holds_features_alone(make_classifier, images):
     clear_feature_cache()
-    make_classifier(fine_tune_epochs=1).fit(*images)
-    assert feature_cache._MEMORY_STORE._n_bytes == len(images[0]) * 1280 * 4
+    classifier = make_classifier(fine_tune_epochs=1).fit(*images)
+    n_features = classifier._frozen.n_features
+    assert feature_cache._MEMORY_STORE._n_bytes == len(images[0]) * n_features * 4
 
 
 def test_selected_rows_are_those_of_the_array():

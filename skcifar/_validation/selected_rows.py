@@ -1,5 +1,7 @@
 """Rows of an array that are read when they are asked for."""
 
+import math
+
 import numpy as np
 
 _PIECE_BYTES = 2**24  # read at a time where all rows are looked at
@@ -31,6 +33,10 @@ class SelectedRows:
     @property
     def ndim(self):
         return self.base.ndim
+
+    @property
+    def size(self):
+        return math.prod(self.shape)
 
     def __len__(self):
         return len(self._rows)
