@@ -52,15 +52,23 @@ class FastDropout(keras.layers.Dropout):
 class FusedAdam(keras.optimizers.Adam):
     """Keras' Adam with each update as one operation: same numbers, a third less time."""
 
+    _powers = None
+
+    def apply(self, grads, trainable_variables=None):
+        # Not once a variable: a quarter of the operations in a step of fine-tuning 11 blocks.
+        step = tf.cast(self.iterations + 1, tf.float32)
+        self._powers = self.beta_1**step, self.beta_2**step
+        super().apply(grads, trainable_variables)
+        self._powers = None  # they hold the graph of the step
+
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
-        step = tf.cast(self.iterations + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].value.handle,
             v=self._velocities[index].value.handle,
-            beta1_power=self.beta_1**step,
-            beta2_power=self.beta_2**step,
+            beta1_power=self._powers[0],
+            beta2_power=self._powers[1],
             lr=tf.cast(learning_rate, variable.dtype),
             beta1=self.beta_1,
             beta2=self.beta_2,
