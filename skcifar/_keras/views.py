@@ -15,6 +15,9 @@ class KerasViewsMixin:
     They stand in `_models`, and never in a pickle.
     """
 
+    dropout: float
+    test_time_augmentation: bool
+
     @property
     def head_(self) -> Any:
         def build():

@@ -3,7 +3,7 @@
 import ctypes
 import os
 
-_users = {}  # process in which a library computed first, by its name
+_users: dict[str, int] = {}  # process in which a library computed first, by its name
 
 
 def check_not_forked(library):
