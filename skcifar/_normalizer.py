@@ -41,8 +41,22 @@ def _images_stay_arrays(cls):
         wrapped = in_frames if _n_dimensions(X) == 2 and not is_dask_array(X) else as_it_is
         return wrapped(self, X)
 
-    cls.transform = transform
-    cls.fit_transform = TransformerMixin.fit_transform.__wrapped__
+    def fit_transform(self, X: ArrayLike, y: object = None) -> Array:
+        """Fit to `X`, and return the normalised images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels)
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        ndarray or Dask array of the shape of `X`, float32
+        """
+        return self.fit(X, y).transform(X)
+
+    cls.transform, cls.fit_transform = transform, fit_transform
     return cls
 
 

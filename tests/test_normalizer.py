@@ -119,7 +119,8 @@ def test_pipeline_of_a_notebook_that_asks_for_frames_predicts_as_any(make_classi
     expected = clone(pipeline).fit(*images).predict_proba(images[0])
     with config_context(transform_output="pandas"):
         found = pipeline.fit(*images).predict_proba(images[0])
-        pipeline[-1].head_.predict_proba(np.zeros((2, 1280), np.float32))  # no warning either
+        head = pipeline[-1].head_
+        head.predict_proba(np.zeros((2, head.n_features_in_), np.float32))  # no warning either
     np.testing.assert_array_equal(found, expected)
 
 
