@@ -84,6 +84,7 @@ CHOICES = {
     "top 11 blocks, 0.0005, weight decay 0.05": {"fine_tune_blocks": 11, "weight_decay": 0.05},
 }
 WITH_BATCH_STATISTICS = "top 4 blocks, 0.0005"
+WITH_TRAINED_NORMALIZATION = ("top 4 blocks, 0.0005", "top 11 blocks, 0.0005")
 # Few images, other images, and no settings: no epoch may fall apart.
 DEFAULTS = {"weights": "imagenet", "fine_tune_epochs": 5}
 N_TURNS = 2  # of each, beside plain Keras
@@ -193,6 +194,10 @@ def choices(training, held_out):
     with patch.object(fine_tuning, "BATCH_STATISTICS", True):
         curve = validation_curve(parameters, training, *held_out)
     yield f"{WITH_BATCH_STATISTICS}, statistics of the batch", curve
+    for name in WITH_TRAINED_NORMALIZATION:
+        with patch.object(fine_tuning, "NORMALIZATION_IS_TRAINED", True):
+            curve = validation_curve({**TUNED, **CHOICES[name]}, training, *held_out)
+        yield f"{name}, scale and shift trained", curve
     X, y = load_digits_rgb(return_X_y=True)
     X, X_val, y, y_val = train_test_split(X, y, stratify=y, random_state=0)
     yield "defaults, digits", validation_curve(DEFAULTS, (X, y), X_val, y_val)

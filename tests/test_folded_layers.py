@@ -34,10 +34,12 @@ def features_and_gradients(units, inputs):
     import tensorflow as tf
 
     directions = np.random.default_rng(2).normal(size=(len(inputs), units.output_shape[-1]))
+    weights = [w.value for w in units.weights if not w.name.startswith("moving")]
     with tf.GradientTape() as tape:
+        tape.watch(weights)
         features = units(inputs, training=False)
         loss = tf.reduce_sum(features * directions.astype(np.float32))
-    gradients = tape.gradient(loss, [v.value for v in units.trainable_variables])
+    gradients = tape.gradient(loss, weights)
     return np.asarray(features), [np.asarray(gradient) for gradient in gradients]
 
 
@@ -51,11 +53,13 @@ def expected():
     return features_and_gradients(built(), inputs_of(FIRST))
 
 
-def test_weights_have_the_order_names_and_roles_that_they_have_in_keras():
-    units, plain = built(STEM, layers=FoldedLayers()), built(STEM)
+@pytest.mark.parametrize("is_trained", [False, True])
+def test_weights_have_the_order_and_names_that_they_have_in_keras(is_trained):
+    layers = FoldedLayers(normalization_is_trained=is_trained)
+    units, plain = built(layers=layers), built()
     for weight, other in zip(units.weights, plain.weights, strict=True):
         assert (weight.name, weight.shape) == (other.name, other.shape)
-        assert weight.trainable == other.trainable
+        assert weight.trainable == (other.trainable and (is_trained or "kernel" in weight.name))
         assert weight.dtype == "float32"
 
 

@@ -20,11 +20,14 @@ class FoldedLayers(KerasLayers):
     ----------
     precision : {"float32", "bfloat16"}, default="float32"
         That of the products of 1 x 1 convolutions.
+    normalization_is_trained : bool, default=False
+        Whether scale and shift are.
     """
 
-    def __init__(self, precision="float32"):
+    def __init__(self, precision="float32", normalization_is_trained=False):
         super().__init__()
         self._precision = precision
+        self._normalization_is_trained = normalization_is_trained
 
     def convolution(self, x, filters, kernel_size, strides, name):
         return x, self.make_convolution(filters, kernel_size, strides, name)
@@ -35,6 +38,7 @@ class FoldedLayers(KerasLayers):
     def batch_norm(self, x, epsilon, name):
         inputs, convolution = x
         normalization = self.make_batch_norm(epsilon, name)
+        normalization.trainable = self._normalization_is_trained
         self._last = FoldedConvolution(convolution, normalization, self._precision)
         return self._last(inputs)
 
