@@ -192,6 +192,7 @@ OUT_OF_RANGE = {
     "input_size": [31, 96.0, "large", True],
     "image_shape": [(16, 16), (16, 16, 2), (0, 16, 3), 16],
     "pixel_range": [(1, 0), (0, np.inf), (0, 1, 2), "unit", 255],
+    "feature_layers": ["first", None, ["last"]],
     "hidden_units": [0, 16.0, (0,), (16.0,), None],
     "dropout": [-0.1, 1.0, None],
     "optimizer": ["adamant", None],
