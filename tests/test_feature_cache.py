@@ -306,11 +306,12 @@ import numpy as np
 from skcifar._extraction.feature_cache import DiskStore
 folder, start = sys.argv[1], int(sys.argv[2])
 store, number = DiskStore(folder), start
-print("ready", flush=True)
 while number < start + 10 * int(sys.argv[3]):
     numbers = np.arange(number, number + 10)
     digests = [n.tobytes() * 2 for n in numbers]
     store.write(b"network", digests, np.repeat(numbers[:, None], 1280, 1).astype(np.float32))
+    if number == start:
+        print("ready", flush=True)
     number += 10
 """
 

@@ -1,6 +1,7 @@
 import hashlib
 import os
 import pickle
+import stat
 import struct
 import subprocess
 import sys
@@ -316,8 +317,9 @@ except OSError as error:
 
 
 def open_to_all(home):
-    for folder in (home, *home.parents[:2]):  # pytest makes them for one user only
-        folder.chmod(0o755)
+    for folder in (home, *home.parents):
+        if stat.S_IMODE(folder.stat().st_mode) == 0o700:  # pytest makes them for one user only
+            folder.chmod(0o755)
 
 
 def fetch_without_privileges(home, sha256=""):
