@@ -54,9 +54,9 @@ def fine_tune(frozen, head, settings, first_unfrozen, inputs_by_epoch, phase, pr
     head : Head
     history : dict of list of float
     """
+    forget_compiled_steps()  # of fits before this one, whose models are gone by now
     model = _build_top(frozen, head, settings, first_unfrozen, precision)
     history = model.fit(None, phase.labels, phase=phase, inputs_by_epoch=inputs_by_epoch).history
-    forget_compiled_steps()
     n_epochs = phase.schedule.first_epoch + len(history["loss"])
     if phase.best is not None:
         if phase.best.weights is None:
