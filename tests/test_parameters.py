@@ -121,8 +121,8 @@ def test_docstring_states_the_default_of_every_parameter(estimator):
 LEFT_OUT = {
     (ImageNormalizer, "pixel_range"): ", mapped to what the network was trained on",
     (MobileNetV2Features, "precision"): (
-        " In fine-tuning it is that of the products in 1 x 1 convolutions; weights and all else stay "
-        "in float32."
+        " In fine-tuning it is that of the products in 1 x 1 convolutions; weights and all else "
+        "stay in float32."
     ),
 }
 
