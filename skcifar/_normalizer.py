@@ -1,7 +1,7 @@
 """ImageNormalizer."""
 
 from functools import wraps
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -41,7 +41,7 @@ def _images_stay_arrays(cls):
         wrapped = in_frames if _n_dimensions(X) == 2 and not is_dask_array(X) else as_it_is
         return wrapped(self, X)
 
-    def fit_transform(self, X: ArrayLike, y: object = None) -> Array:
+    def fit_transform(self: Any, X: ArrayLike, y: object = None) -> Array:
         """Fit to `X`, and return the normalised images.
 
         Parameters
