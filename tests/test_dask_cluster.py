@@ -8,6 +8,7 @@ import pytest
 from deadly_callback import make_deadly_callback
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
+dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("dask.distributed")
 
@@ -16,6 +17,7 @@ distributed = pytest.importorskip("dask.distributed")
 def client():
     """A client of two real worker processes on this machine."""
     with (
+        dask.config.set({"distributed.comm.timeouts.connect": "300s"}),  # 30 s if nothing is said
         distributed.LocalCluster(
             n_workers=2,
             threads_per_worker=1,
@@ -66,6 +68,7 @@ def test_a_search_on_a_cluster_gives_what_the_serial_one_gives(
 def test_a_search_survives_a_worker_that_is_killed(
     client, make_classifier, images, tmp_path, serial
 ):
+    client.wait_for_workers(2)  # with one alone, what is scattered would die with it
     workers = set(client.run(os.getpid).values())
     callbacks = [make_deadly_callback(str(tmp_path / "died"))]
     classifier = make_classifier(epochs=2, callbacks=callbacks, feature_cache=tmp_path / "cache")
