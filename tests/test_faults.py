@@ -339,8 +339,8 @@ expected = MobileNetV2Classifier(**small).fit(X, y).predict_proba(X)
 with open("/proc/self/statm") as file:
     now = int(file.read().split()[0]) * resource.getpagesize()
 limits = resource.getrlimit(resource.RLIMIT_AS)
-too_much = {"hidden_units": (200_000,)}, {"input_size": 2048}
-for options, n in (({}, 400_000), *((options, 64) for options in too_much)):
+too_much = {"hidden_units": (200_000,)}, {"input_size": 8192}
+for options, n in (({}, 1_000_000), *((options, 64) for options in too_much)):
     many_X, many_y = np.broadcast_to(X[:1], (n, 16, 16, 3)), np.arange(n) % 3
     classifier = MobileNetV2Classifier(**{**small, **options})
     resource.setrlimit(resource.RLIMIT_AS, (now + 2**30, limits[1]))

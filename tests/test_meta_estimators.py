@@ -178,7 +178,7 @@ def test_feature_union_joins_two_networks(make_features, images):
     joined = union.fit_transform(images[0])
     expected = [f.fit_transform(images[0]) for f in (small, large)]
     np.testing.assert_array_equal(joined, np.hstack(expected))
-    assert union.get_feature_names_out()[0] == "small__mobilenetv2_0"
+    assert union.get_feature_names_out()[0] == "small__mobilenetv2_expanded_conv_0"
 
 
 def test_bagging_on_rows_draws_different_images(classifier, images, new_images):

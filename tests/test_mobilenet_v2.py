@@ -22,7 +22,7 @@ def test_backbone_computes_what_keras_applications_does(images, alpha):
     network = MobileNetV2(64, alpha)
     model = build_units(network, pooled=True)
     model.set_weights(oracle.get_weights())
-    assert network.n_features == oracle.output_shape[-1]
+    assert network.last_filters == oracle.output_shape[-1]
     # The same operations in the same order: equal up to the last bits.
     np.testing.assert_allclose(model(images), oracle(images), rtol=1e-5, atol=1e-12)
 

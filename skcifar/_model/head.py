@@ -133,7 +133,7 @@ class Head:
 
         A row's scores do not depend on the rows around it: summed in float32 they would, since
         the order in which BLAS adds up a row follows its place in the array. Float64 costs
-        3.5 ms for 1,000 rows, of which the network takes a second and more.
+        3.5 ms for 1,000 rows.
         """
         # Not by the folded weights: where features hardly vary, these are large and cancel.
         x = self.standardization.apply_in_place(features.copy()).astype(np.float64)
