@@ -254,8 +254,10 @@ class BaseImageClassifier(
         extractor = self._extractor()
         extractor.may_warn_again()
         from ._keras.callbacks import check_callbacks
+        from ._keras.planned_model import check_optimizer
 
         check_callbacks(self.callbacks)
+        check_optimizer(self.optimizer)
         check_augmentation(self.augmentation)
         return extractor
 

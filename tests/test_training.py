@@ -83,9 +83,19 @@ def test_trains_as_a_plain_keras_loop_does(problem, name, weight_decay):
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_that_may_be_asked_for_trains(problem, name, weight_decay):
+    if name == "muon" and not hasattr(keras.optimizers, "Muon"):
+        pytest.skip("this Keras has no Muon; the next test holds what is said then")
     trained, history = fit(problem, settings=settings(optimizer=name, weight_decay=weight_decay))
     assert np.isfinite(history["loss"]).all()
     assert (trained.weights[0] != problem[0].weights[0]).any()
+
+
+def test_an_optimizer_that_keras_lacks_is_refused_before_any_work(
+    make_classifier, images, monkeypatch
+):
+    monkeypatch.delattr(keras.optimizers, "Muon", raising=False)
+    with pytest.raises(ValueError, match=r"optimizer='muon' is not in Keras .* Update Keras"):
+        make_classifier(optimizer="muon").fit(*images)
 
 
 def test_default_optimizer_is_adam_with_fused_updates():

@@ -284,6 +284,15 @@ def _listens_to_batches(callbacks):
 _UNLISTED = {"adam": FusedAdam, "lamb": keras.optimizers.Lamb}
 
 
+def check_optimizer(name):
+    """Raise a ValueError if the Keras that is installed has no optimizer `name`."""
+    if name not in map(str.lower, dir(keras.optimizers)):
+        raise ValueError(
+            f"optimizer={name!r} is not in Keras {keras.__version__}. Update Keras, or pass "
+            "another one, such as 'adam'."
+        )
+
+
 def make_optimizer(name, weight_decay):
     """Return the Keras optimizer `name`, with decoupled weight decay of the kernels."""
     optimizer = _UNLISTED[name]() if name in _UNLISTED else keras.optimizers.get(name)
