@@ -76,6 +76,10 @@ def test_fine_tuning_the_top_blocks_beats_the_frozen_network(small):
     options = {"epochs": 10, "random_state": 0}
     frozen = MobileNetV2Classifier(**options).fit(X, y).score(X_test, y_test)
     tuned = MobileNetV2Classifier(
-        **options, augmentation="flip", fine_tune_epochs=5, fine_tune_learning_rate=5e-4
+        **options,
+        augmentation="flip",
+        fine_tune_epochs=5,
+        fine_tune_learning_rate=5e-4,
+        fine_tune_blocks=11,
     )
     assert tuned.fit(X, y).score(X_test, y_test) > frozen + 0.02
