@@ -64,8 +64,9 @@ class MobileNetV2Classifier(BaseImageClassifier):
         cross-entropy.
     weight_decay : float, default=0.0
         The optimizer's decoupled decay of the kernels.
-    batch_size : int, default=64
-        Images a training step.
+    batch_size : int or "auto", default="auto"
+        Images a training step. "auto" is 64; in a `fit` on fewer than 1,984, 992 or 496 images it
+        is 32, 16 or 8, so that an epoch has at least 31 steps or batches of 8.
     epochs : int, default=20
         Passes over the training images.
     augmentation : {None, "flip", "flip_translate"} or keras.layers.Layer, default=None
@@ -190,7 +191,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
         learning_rate: float = 1e-3,
         label_smoothing: float = 0.0,
         weight_decay: float = 0.0,
-        batch_size: int = 64,
+        batch_size: int | Literal["auto"] = "auto",
         epochs: int = 20,
         augmentation: Literal["flip", "flip_translate"] | Any | None = None,
         fine_tune_epochs: int = 0,

@@ -9,6 +9,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_consistent_length
 
 from ._training.divergence import DivergedError
+from ._training.schedule import choose_batch_size
 from ._validation.parameters import check_values, integer, real
 
 _CONSTRAINTS = {
@@ -158,7 +159,7 @@ def _losses(classifier, X, y, rates):
 def _batches(classifier, n_rows):
     """Yield rows of mini-batches without end: one random order after the other."""
     rng = check_random_state(classifier.random_state)
-    size = min(classifier.batch_size, n_rows)
+    size = min(choose_batch_size(classifier.batch_size, n_rows), n_rows)
     while True:
         order = rng.permutation(n_rows)
         yield from (order[start : start + size] for start in range(0, n_rows - size + 1, size))

@@ -18,7 +18,7 @@ from .going_on import check_unchanged, fixed_parameters
 from .inputs import TrainingInputs
 from .parameters import layer_widths
 from .rows import split_hold_out
-from .schedule import Schedule, draw_seed, initial_head_rng
+from .schedule import Schedule, choose_batch_size, draw_seed, initial_head_rng
 
 
 class Fit:
@@ -86,7 +86,10 @@ class Fit:
         """Train the head for one pass over the rows, at constant learning rate."""
         self._weigh()
         self._task.begin()
-        schedule = self._schedule(self._parameters.learning_rate, 1, decay=False)
+        # How many images there are in all is not known here, and taken for enough.
+        batch_size = choose_batch_size(self._parameters.batch_size, np.inf)
+        options = {"batch_size": batch_size, "decay": False}
+        schedule = self._schedule(self._parameters.learning_rate, 1, **options)
         self._train_head(schedule, floor=variance_floor(len(self._training.labels)))
 
     def fine_tune(self):
@@ -183,9 +186,10 @@ class Fit:
         options.setdefault(
             "n_views", len(stored_views(self._frozen, self._parameters.augmentation))
         )
+        n_images = len(self._training.labels)
+        options.setdefault("batch_size", choose_batch_size(self._parameters.batch_size, n_images))
         return Schedule(
             seed=self._seed,
-            batch_size=self._parameters.batch_size,
             learning_rate=learning_rate,
             first_epoch=self._head.n_epochs if self._head else 0,
             n_epochs=n_epochs,

@@ -33,7 +33,7 @@ def training_constraints(network_type):
         "learning_rate": real(0, low_open=True),
         "label_smoothing": real(0, 1),
         "weight_decay": real(0),
-        "batch_size": integer(1),
+        "batch_size": option("auto") | integer(1),
         "epochs": integer(1),
         "augmentation": AUGMENTATION_CONSTRAINT,
         "fine_tune_epochs": integer(0),

@@ -35,6 +35,24 @@ def initial_head_rng(seed):
     return np.random.default_rng([seed, _INITIAL_HEAD])
 
 
+# Batches of "auto". With 64, 20 epochs over 100 images are 40 steps: too few for a head. Chosen by
+# benchmarks/feature_layers.py --batches.
+_BATCH_SIZES = (64, 32, 16, 8)
+_ENOUGH_STEPS = 31  # an epoch
+
+
+def choose_batch_size(batch_size, n_images):
+    """Return the images a step that `batch_size` stands for in a fit on so many images.
+
+    "auto" is the largest of 64, 32, 16 and 8 that makes at least 31 steps an epoch: 64 from 1,984
+    images on, 8 below 496.
+    """
+    if batch_size != "auto":
+        return batch_size
+    large_enough = (size for size in _BATCH_SIZES if n_images >= size * _ENOUGH_STEPS)
+    return next(large_enough, _BATCH_SIZES[-1])
+
+
 @dataclass(frozen=True)
 class Epoch:
     """One pass over the training rows, in batches of one shape.
