@@ -199,7 +199,7 @@ OUT_OF_RANGE = {
     "learning_rate": [0, -1e-3, np.inf, "fast", True],
     "label_smoothing": [-0.1, 1],
     "weight_decay": [-1e-4, None],
-    "batch_size": [0, 1.5, None],
+    "batch_size": [0, 1.5, None, "all"],
     "epochs": [0, 2.0, True, None],
     "augmentation": ["rotate", True],
     "fine_tune_epochs": [-1, 1.5, None],

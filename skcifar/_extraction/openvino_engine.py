@@ -46,11 +46,12 @@ def compile_network(frozen, precision, threads, batch_size):
     model = _openvino_model(frozen, batch_size)
     compiled = _openvino_core().compile_model(model, "CPU", properties)
     n_requests = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+    kept = deque(maxlen=1)  # of the last call: making a request takes a tenth of one for one image
 
     def run(batches, out):
         # No callbacks, and so no AsyncInferQueue: OpenVINO's threads would ask for Python's lock
         # after the last batch is there, and a process that ends then hangs or aborts.
-        idle = [compiled.create_infer_request() for _ in range(n_requests)]
+        idle = [_one_of(kept) or compiled.create_infer_request() for _ in range(n_requests)]
         running = deque()
         for start, batch in batches:
             request = idle.pop() if idle else _finished(running, out)
@@ -58,10 +59,19 @@ def compile_network(frozen, precision, threads, batch_size):
             request.start_async()
             running.append((request, start))
         while running:
-            _finished(running, out)
+            idle.append(_finished(running, out))
+        kept.extend(idle)
 
     run.compiled = compiled
     return run
+
+
+def _one_of(requests):
+    """Take one of the `requests`, which other threads take from, too; None if there is none."""
+    try:
+        return requests.pop()
+    except IndexError:
+        return None
 
 
 def _finished(running, out):

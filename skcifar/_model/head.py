@@ -1,6 +1,6 @@
 """The dense layers above the network, as arrays: small, picklable, and without a framework."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
@@ -119,6 +119,10 @@ class Head:
         weights[-2] = np.zeros_like(weights[-2])
         return cls(weights, standardization)
 
+    def __getstate__(self):
+        """Leave out what is computed when it is asked for."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
     @property
     def hidden_units(self):
         return tuple(len(bias) for bias in self.weights[1:-1:2])
@@ -135,6 +139,10 @@ class Head:
         kernel = kernel.astype(np.float64) / scale.astype(np.float64)[:, None]
         return [kernel.astype(np.float32), (bias - mean @ kernel).astype(np.float32), *rest]
 
+    @cached_property
+    def _float64_weights(self):
+        return [array.astype(np.float64) for array in self.weights]
+
     def logits(self, features):
         """Return the scores of raw `features` (n, d) as an array (n, n_classes), float32.
 
@@ -144,7 +152,7 @@ class Head:
         """
         # Not by the folded weights: where features hardly vary, these are large and cancel.
         x = self.standardization.apply_in_place(features.copy()).astype(np.float64)
-        *hidden, kernel, bias = (array.astype(np.float64) for array in self.weights)
+        *hidden, kernel, bias = self._float64_weights
         for hidden_kernel, hidden_bias in zip(hidden[::2], hidden[1::2], strict=True):
             x = np.maximum(x @ hidden_kernel + hidden_bias, 0)
         return (x @ kernel + bias).astype(np.float32)
