@@ -366,6 +366,14 @@ def test_a_journal_left_by_a_killed_writer_is_rolled_back(tmp_path):
     assert missing(DiskStore(tmp_path), digests[:10], features[:10]) == []
 
 
+def test_a_first_writer_killed_before_its_table_was_made_is_read_as_nothing(tmp_path):
+    database_path(tmp_path).touch()
+    digests, features = rows(3)
+    assert missing(DiskStore(tmp_path), digests, features) == [0, 1, 2]
+    DiskStore(tmp_path).write(NETWORK, digests, features)
+    assert missing(DiskStore(tmp_path), digests, features) == []
+
+
 def test_threads_share_a_store(store):
     digests, features = rows(400)
     parts = [slice(start, start + 50) for start in range(0, 400, 50)]

@@ -232,6 +232,8 @@ def _create_table(database):
 
 def _select_rows(database, fingerprint, digests, like, stale):
     """Return the whole rows by digest; add to `stale` those not marked as used lately."""
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'rows'").fetchone():
+        return {}  # its first writer was killed
     query = (
         "SELECT image, used < ?, checksum, features FROM rows "
         f"WHERE network = ? AND {_image_in(digests)}"
