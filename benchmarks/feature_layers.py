@@ -4,54 +4,27 @@
     python benchmarks/feature_layers.py --full     # 45,000 images too
 
 All on validation images: the last 5,000 training images of CIFAR-10, folds of the digits, and
-parts of scikit-learn's two photographs that no training patch overlaps. Logistic regression has
-the best of three values of C, chosen by the validation images themselves: a bound for the head.
+the test patches of scikit-learn's two photographs. Logistic regression has the best of three
+values of C, chosen by the validation images themselves: a bound for the head.
 """
 
 import time
 
 import numpy as np
 from common import load_cifar10, parse_arguments, print_machine, print_table
-from sklearn.datasets import load_sample_images
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skcifar import MobileNetV2Classifier, MobileNetV2Features
-from skcifar.datasets import load_digits_rgb
+from skcifar.datasets import load_digits_rgb, load_photo_patches
 
 FEATURE_LAYERS = ("last", "blocks", "all", "depthwise")
 STRENGTHS = (0.003, 0.03, 0.3)
 MOST_FOR_REGRESSION = 2_000  # images: it takes minutes for more
 N_HELD_OUT = 5_000
 SEEDS = (0, 1, 2)
-# (photograph, left, top, right, bottom) of six kinds of texture, in pixels.
-REGIONS = {
-    "sky": (0, 340, 0, 640, 120),
-    "pagoda": (0, 90, 150, 330, 350),
-    "water": (0, 350, 200, 545, 270),
-    "trees": (0, 380, 310, 640, 427),
-    "leaves": (1, 0, 0, 180, 427),
-    "petals": (1, 200, 100, 430, 340),
-}
-PATCH, STRIDE = 32, 16
-
-
-def photo_patches():
-    """Return (X, y, is_held_out): patches of photographs, the right third of each region apart."""
-    pictures = load_sample_images().images
-    X, y, held_out = [], [], []
-    for name, (number, left, top, right, bottom) in REGIONS.items():
-        border = left + (right - left) * 2 // 3
-        for row in range(top, bottom - PATCH + 1, STRIDE):
-            for column in range(left, right - PATCH + 1, STRIDE):
-                if column < border < column + PATCH:
-                    continue  # it stands in both parts
-                X.append(pictures[number][row : row + PATCH, column : column + PATCH])
-                y.append(name)
-                held_out.append(column >= border)
-    return np.array(X), np.array(y), np.array(held_out)
 
 
 def splits(full):
@@ -71,8 +44,10 @@ def splits(full):
     for weights in ("imagenet", "cifar10"):
         parts = [(X[rows], y[rows], X[others], y[others]) for rows, others in folds]
         yield f"digits, weights={weights!r}", {"weights": weights}, parts
-    X, y, apart = photo_patches()
-    yield "photographs", {}, [(X[~apart], y[~apart], X[apart], y[apart])]
+    patches = [*load_photo_patches(return_X_y=True)]
+    patches += load_photo_patches(subset="test", return_X_y=True)
+    for weights in ("imagenet", "cifar10"):
+        yield f"photo patches, weights={weights!r}", {"weights": weights}, [tuple(patches)]
 
 
 def head_accuracy(parameters, parts):
