@@ -110,8 +110,8 @@ def test_no_home_folder_is_the_documented_error(no_home, downloads, tmp_path, mo
 
 def test_examples_run_without_a_home_folder(no_home):
     data = fetch_example_data(n_train=20, n_test=20)
-    assert (data.name, data.weights) == ("handwritten digits", "cifar10")
-    assert "There is no home folder to look for the ImageNet weights in." in data.DESCR
+    assert (data.name, data.weights) == ("photo patches", "cifar10")
+    assert data.DESCR.endswith("Not available here: CIFAR-10 and ImageNet's weights.")
 
 
 @pytest.mark.parametrize("name", ["CIFAR10", "Cifar10"])

@@ -5,7 +5,7 @@ from sklearn.utils import Bunch
 
 from .._weights.imagenet import imagenet_weights_path
 from ._cifar10 import fetch_cifar10
-from ._digits import load_digits_rgb
+from ._photo_patches import load_photo_patches
 
 _TEST_SHARE = 0.25
 
@@ -14,8 +14,8 @@ def fetch_example_data(*, n_train: int | None = None, n_test: int | None = None)
     """Load CIFAR-10 and name the weights to start from, or what comes nearest to them here.
 
     CIFAR-10 and the ImageNet weights, where they are there or can be downloaded. Where CIFAR-10
-    cannot be had, scikit-learn's handwritten digits take its place; where the ImageNet weights
-    cannot be had, those that ship with skcifar do.
+    is not available, patches of scikit-learn's sample photographs take its place; where the
+    ImageNet weights are not available, those that ship with skcifar do.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ def fetch_example_data(*, n_train: int | None = None, n_test: int | None = None)
     data : :class:`~sklearn.utils.Bunch`
         With the fields
 
-        X_train, X_test : ndarray of shape (n_samples, 32, 32, 3), uint8
-            The images.
+        X_train, X_test : ndarray of shape (n_samples, side, side, 3), uint8
+            The images; side is 32 for CIFAR-10 and 40 for the patches.
         y_train, y_test : ndarray of shape (n_samples,)
             Their classes, 0 to 9.
         target_names : ndarray of shape (10,)
@@ -37,9 +37,9 @@ def fetch_example_data(*, n_train: int | None = None, n_test: int | None = None)
         weights : {"imagenet", "cifar10"}
             What to pass to the estimators.
         name : str
-            ``"CIFAR-10"`` or ``"handwritten digits"``.
+            ``"CIFAR-10"`` or ``"photo patches"``.
         DESCR : str
-            What was taken, and why: to be printed.
+            What was taken, and what was not available, in one line: to be printed.
 
     Notes
     -----
@@ -53,12 +53,10 @@ def fetch_example_data(*, n_train: int | None = None, n_test: int | None = None)
     >>> print(data.DESCR)  # doctest: +SKIP
     CIFAR-10: 1,000 images to train on, 500 to test with. Weights: imagenet.
     """
-    weights, why_weights = _weights()
-    data, why_data = _splits(weights)
+    weights = _weights()
+    data = _splits(weights)
     X_train, y_train = _draw(data.X_train, data.y_train, n_train)
     X_test, y_test = _draw(data.X_test, data.y_test, n_test)
-    counts = f"{len(X_train):,} images to train on, {len(X_test):,} to test with"
-    taken = f"{data.name[0].upper()}{data.name[1:]}: {counts}. Weights: {weights}."
     return Bunch(
         X_train=X_train,
         X_test=X_test,
@@ -67,46 +65,54 @@ def fetch_example_data(*, n_train: int | None = None, n_test: int | None = None)
         target_names=data.target_names,
         weights=weights,
         name=data.name,
-        DESCR="\n".join([taken, *why_data, *why_weights]),
+        DESCR=_describe(data.name, len(X_train), len(X_test), weights),
     )
 
 
+def _describe(name, n_train, n_test, weights):
+    absent = ["CIFAR-10"] if name != "CIFAR-10" else []
+    absent += ["ImageNet's weights"] if weights != "imagenet" else []
+    taken = (
+        f"{name[0].upper()}{name[1:]}: {n_train:,} images to train on, {n_test:,} to test with. "
+        f"Weights: {weights}."
+    )
+    return f"{taken} Not available here: {' and '.join(absent)}." if absent else taken
+
+
 def _weights():
-    """Return the weights to start from, and the reason, if they are not ImageNet's."""
+    """Return the weights to start from."""
     try:
         imagenet_weights_path(1.0)
-    except OSError as error:
-        return "cifar10", [f"The ImageNet weights cannot be had: {_reason(error)}"]
-    return "imagenet", []
+    except OSError:
+        return "cifar10"
+    return "imagenet"
 
 
 def _splits(weights):
-    """Return training and test images, and the reason, if they are not CIFAR-10's."""
+    """Return training and test images."""
     try:
-        return _cifar10_splits(weights), []
-    except OSError as error:
-        digits = load_digits_rgb()
-        return _split("handwritten digits", digits), [f"CIFAR-10 cannot be had: {_reason(error)}"]
+        return _cifar10_splits(weights)
+    except OSError:
+        return _given("photo patches", load_photo_patches(), load_photo_patches(subset="test"))
 
 
 def _cifar10_splits(weights):
     test = fetch_cifar10(subset="test")
     if weights == "cifar10":
         return _split("CIFAR-10", test)
-    train = fetch_cifar10(subset="train")
+    return _given("CIFAR-10", fetch_cifar10(subset="train"), test)
+
+
+def _given(name, train, test):
+    """Return the split that a data set comes with."""
     return Bunch(
-        name="CIFAR-10",
+        name=name,
         target_names=train.target_names,
         X_train=train.images,
         y_train=train.target,
         X_test=test.images,
         y_test=test.target,
     )
-
-
-def _reason(error):
-    """Return the first sentence of an error message, without what could be done instead."""
-    return f"{str(error).partition('. ')[0]}."
 
 
 def _split(name, data):

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from skcifar.datasets import fetch_cifar10, fetch_example_data, load_digits_rgb, make_images
+from skcifar.datasets import fetch_cifar10, fetch_example_data, load_photo_patches, make_images
 
 
 @pytest.fixture(autouse=True)
@@ -35,13 +35,15 @@ def as_rows(images):
     return {image.tobytes() for image in images}
 
 
-def test_nothing_there_means_digits_and_the_shipped_weights_and_says_why():
+def test_nothing_there_means_photo_patches_and_the_shipped_weights_and_says_so():
     data = fetch_example_data()
-    assert (data.name, data.weights) == ("handwritten digits", "cifar10")
-    assert as_rows(data.X_train) | as_rows(data.X_test) == as_rows(load_digits_rgb().images)
-    assert "1,347 images to train on, 450 to test with. Weights: cifar10." in data.DESCR
-    assert "CIFAR-10 cannot be had: cifar-10-python.tar.gz is not in the folder" in data.DESCR
-    assert "The ImageNet weights cannot be had: mobilenet_v2_weights" in data.DESCR
+    assert (data.name, data.weights) == ("photo patches", "cifar10")
+    np.testing.assert_array_equal(data.X_train, load_photo_patches().images)
+    np.testing.assert_array_equal(data.X_test, load_photo_patches(subset="test").images)
+    assert data.DESCR == (
+        "Photo patches: 800 images to train on, 400 to test with. Weights: cifar10. "
+        "Not available here: CIFAR-10 and ImageNet's weights."
+    )
 
 
 def test_both_there_are_taken(imagenet, cifar10):
@@ -52,9 +54,10 @@ def test_both_there_are_taken(imagenet, cifar10):
     assert data.DESCR == "CIFAR-10: 200 images to train on, 40 to test with. Weights: imagenet."
 
 
-def test_digits_are_seen_with_imagenet_weights_if_these_are_there(imagenet):
+def test_photo_patches_are_seen_with_imagenet_weights_if_these_are_there(imagenet):
     data = fetch_example_data()
-    assert (data.name, data.weights) == ("handwritten digits", "imagenet")
+    assert (data.name, data.weights) == ("photo patches", "imagenet")
+    assert data.DESCR.endswith("Weights: imagenet. Not available here: CIFAR-10.")
 
 
 def test_shipped_weights_are_never_given_the_images_they_were_trained_on(cifar10):
@@ -73,4 +76,4 @@ def test_as_many_images_as_asked_for_class_by_class_the_same_ones_each_time():
 
 
 def test_fewer_images_where_there_are_fewer():
-    assert len(fetch_example_data(n_train=3000, n_test=500).X_test) == 450
+    assert len(fetch_example_data(n_train=3000, n_test=500).X_test) == 400
