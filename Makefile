@@ -1,4 +1,5 @@
 # make demo, make test: each creates a virtual environment of its own first.
+# make demo FOLDER="my pictures": the same of your pictures, one folder a class.
 # make test-quick: for the inner loop, without lint and without what takes long.
 # make test-lowest: another one, with the lowest versions that pyproject.toml allows.
 PYTHON ?= python3
@@ -19,13 +20,15 @@ PYTEST := -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reo
 # The stamp is younger than everything it was made from, so a second call installs nothing.
 $(INSTALLED)-%: pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit('skcifar needs Python 3.11 to 3.13, found ' + sys.version.split()[0]) if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None"
+	@echo "Installing TensorFlow and others into $(VENV) (2.8 GB, some minutes)"
 	test -x "$(BIN)/python" || $(PYTHON) -m venv "$(VENV)"
 	"$(BIN)/python" -m pip install --quiet --upgrade pip
 	"$(BIN)/python" -m pip install --quiet --editable ".[$*]"
 	touch "$@"
 
 demo: $(INSTALLED)-all
-	"$(BIN)/python" examples/demo.py
+	@echo "Running the demo (one to three minutes)"
+	"$(BIN)/python" examples/demo $(if $(FOLDER),"$(FOLDER)")
 
 test: $(INSTALLED)-test lint
 	"$(BIN)/python" $(PYTEST)
@@ -37,6 +40,7 @@ test-all: $(INSTALLED)-test lint
 	"$(BIN)/python" $(PYTEST) -m ""
 
 $(LOWEST)/installed: pyproject.toml tests/lowest-versions.txt
+	@echo "Installing TensorFlow and others, in old versions, into $(LOWEST) (2.8 GB, some minutes)"
 	test -x "$(LOWEST)/bin/python" || $(PYTHON) -m venv "$(LOWEST)"
 	"$(LOWEST)/bin/python" -m pip install --quiet --upgrade pip
 	"$(LOWEST)/bin/python" -m pip install --quiet --constraint tests/lowest-versions.txt --editable ".[test]"

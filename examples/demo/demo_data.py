@@ -43,8 +43,8 @@ def load_demo_data(folder=None):
 def _from_examples():
     data = fetch_example_data(n_train=N_TRAIN, n_test=N_TEST)
     remark = (
-        "Patches of the same region overlap, so validation flatters; the test patches come from "
-        "other parts of the photographs."
+        "Training and validation patches overlap, so validation accuracy is optimistic; the test "
+        "patches come from other parts of the photographs."
     )
     return DemoData(
         *_split(data.X_train, data.y_train, 0.2),

@@ -22,7 +22,8 @@ _DARK = {
     "legend.facecolor": _PAPER,
     "patch.edgecolor": _PAPER,
 }
-_STYLES = {"light": {}, "dark": _DARK}
+_LARGE = {"font.size": 13, "legend.fontsize": 11}  # to be read at the width of a phone
+_STYLES = {"light": _LARGE, "dark": {**_LARGE, **_DARK}}
 
 
 @dataclass
@@ -37,6 +38,8 @@ class Section:
         Draws and returns a matplotlib figure; it is called once for each style.
     caption, alt : str
         What the figure shows, and what it says to those who cannot see it.
+    wide : bool, default=False
+        Whether a phone shows it larger than the screen, to be scrolled.
     """
 
     title: str
@@ -44,12 +47,15 @@ class Section:
     draw: Callable
     caption: str
     alt: str
+    wide: bool = False
 
     def html(self):
+        width = "wide" if self.wide else "narrow"
         light, dark = (_as_data_url(self.draw, style) for style in _STYLES.values())
         return (
-            f"<section>\n<h2>{escape(self.title)}</h2>\n<p>{escape(self.sentence)}</p>\n<figure>\n"
-            f'<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
+            f"<section>\n<h2>{escape(self.title)}</h2>\n<p>{escape(self.sentence)}</p>\n"
+            f"<figure class='{width}'>\n<picture>"
+            f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">'
             f'<img src="{light}" alt="{escape(self.alt)}"></picture>\n'
             f"<figcaption>{escape(self.caption)}</figcaption>\n</figure>\n</section>"
         )

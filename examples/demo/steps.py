@@ -42,8 +42,8 @@ class Run:
     @cached_property
     def classifier(self):
         """The network's head, fitted with validation images beside the training images."""
-        import keras  # noqa: F401 (its import is not in the time)
-
+        warm_up = clone(self.pipeline[-1]).set_params(epochs=1, feature_cache=None)
+        warm_up.fit(self.data.X_val, self.data.y_val)  # importing TensorFlow is not in the time
         classifier = clone(self.pipeline[-1]).set_params(verbose=1)
         start = time.perf_counter()
         classifier.fit(
@@ -75,16 +75,14 @@ def show_data(run):
 
     def draw():
         figure, axes = plt.subplots(
-            len(shown), 8, figsize=(8, len(shown)), squeeze=False, layout="constrained"
+            len(shown), 8, figsize=(7, 0.85 * len(shown)), squeeze=False, layout="constrained"
         )
         for row, indices, name in zip(axes, shown, run.names, strict=False):
             for ax in row:
                 ax.set_axis_off()
             for ax, index in zip(row, indices, strict=False):
                 ax.imshow(data.X_train[index])
-            row[0].text(
-                -0.15, 0.5, name, transform=row[0].transAxes, ha="right", va="center", fontsize=12
-            )
+            row[0].text(-0.15, 0.5, name, transform=row[0].transAxes, ha="right", va="center")
         return figure
 
     counts = [len(part) for part in (data.X_train, data.X_val, data.X_test)]
@@ -109,6 +107,7 @@ def show_training(run):
         "Loss and accuracy after each epoch, of training and of validation pictures.",
         f"Two line charts by epoch. Training accuracy ends at {training:.2f}, validation accuracy "
         f"at {validation:.2f}.",
+        wide=True,
     )
 
 
@@ -124,8 +123,8 @@ def show_accuracy(run):
     run.forest_accuracy = bars["random forest on pixels"]
     return Section(
         "Accuracy",
-        f"skcifar has {run.test_accuracy:.1%} of the test pictures right; a random forest on their "
-        f"pixels has {run.forest_accuracy:.1%}.",
+        f"skcifar classifies {run.test_accuracy:.1%} of the test pictures correctly, a random "
+        f"forest on their pixels {run.forest_accuracy:.1%}.",
         lambda: _bar_chart(bars, "test accuracy", "{:.3f}"),
         "Share of test pictures that are classified correctly.",
         f"Bar chart of test accuracies: {_said(bars, '{:.3f}')}.",
@@ -136,7 +135,7 @@ def show_confusion_matrix(run):
     labelled = len(run.names) <= MOST_LABELS
 
     def draw():
-        figure, ax = plt.subplots(figsize=(8, 7.5), layout="constrained")
+        figure, ax = plt.subplots(figsize=(7.5, 7), layout="constrained")
         ConfusionMatrixDisplay.from_predictions(
             run.data.y_test,
             run.predicted,
@@ -170,14 +169,15 @@ def show_confused_pairs(run):
     said = f"{run.names[true]} taken for {run.names[predicted]}"
     return Section(
         "Confused pairs",
-        f"The most frequent mistake: {said}, {count} times.",
+        f"The most frequent mistake: {said}, {_times(count)}.",
         lambda: (
             ConfusedPairsDisplay.from_predictions(
                 run.data.y_test, run.predicted, images=run.data.X_test, class_names=run.names
             ).figure_
         ),
         "The most frequent mistakes, with some of the pictures beside each.",
-        f"Bar chart of confused pairs of classes. The longest bar: {said}, {count} pictures.",
+        f"Bar chart of confused pairs of classes. The longest bar: {said}, {_times(count)}.",
+        wide=True,
     )
 
 
@@ -200,6 +200,7 @@ def show_predictions(run):
         ),
         "Test pictures with the predicted class and its probability; mistakes have a dashed frame.",
         f"{n_images} test pictures with their predictions, {n_images - n_right} of them wrong.",
+        wide=True,
     )
 
 
@@ -215,11 +216,11 @@ def show_grid_search(run):
     results = search.cv_results_
 
     def draw():
-        figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+        figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
         mean, deviation = results["mean_test_score"], results["std_test_score"]
         ax.errorbar(LEARNING_RATES, mean, deviation, marker="o", capsize=4, color="tab:blue")
         ax.axvline(best, linestyle="--", color="tab:orange", label=f"best: {best:g}")
-        ax.set(xscale="log", xlabel="learning_rate", ylabel="accuracy in cross-validation")
+        ax.set(xscale="log", xlabel="learning_rate", ylabel="cross-validated accuracy")
         ax.legend()
         return figure
 
@@ -228,8 +229,8 @@ def show_grid_search(run):
         "Grid search",
         f"GridSearchCV over a Pipeline with ImageNormalizer: {n_fits} fits in {seconds:.0f} "
         f"seconds, because all of them share one run of the network over each picture. The best "
-        f"learning rate, {best:g}, has {search.score(data.X_test, data.y_test):.1%} of the test "
-        f"pictures right.",
+        f"learning rate, {best:g}, classifies {search.score(data.X_test, data.y_test):.1%} of the "
+        f"test pictures correctly.",
         draw,
         f"Mean accuracy over {n_folds} folds by learning rate; bars are standard deviations.",
         f"Line chart of accuracy by learning rate, highest at {best:g} with "
@@ -319,7 +320,7 @@ classifier.predict([load_image("new.jpg", image_size=96)])"""
 def show_skipped(run):
     return Text(
         "Left out",
-        f"{len(run.data.skipped)} files were not used.",
+        "These files could not be used:",
         items=tuple(f"{path}: {reason}" for path, reason in run.data.skipped),
     )
 
@@ -338,15 +339,19 @@ STEPS = (
 
 
 def _bar_chart(bars, label, form):
-    figure, ax = plt.subplots(figsize=(8, 0.7 + 0.6 * len(bars)), layout="constrained")
+    figure, ax = plt.subplots(figsize=(7, 0.9 + 0.6 * len(bars)), layout="constrained")
     colors = ["tab:gray"] * (len(bars) - 1) + ["tab:blue"]
     drawn = ax.barh(list(bars), list(bars.values()), color=colors)
     ax.bar_label(drawn, [form.format(value) for value in bars.values()], padding=4)
     ax.invert_yaxis()
-    ax.margins(x=0.15)
+    ax.margins(x=0.2)
     ax.set_xlabel(label)
     ax.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def _times(count):
+    return "once" if count == 1 else f"{count} times"
 
 
 def _said(bars, form):
