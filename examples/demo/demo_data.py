@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from skcifar import MobileNetV2Features
 from skcifar.datasets import fetch_example_data, load_image_folder
 
 N_TRAIN, N_TEST = 4_000, 2_000
@@ -64,7 +65,7 @@ def _from_folder(folder):
     if len(X) > N_TRAIN + N_TEST:
         X, _, y, _ = train_test_split(X, y, train_size=N_TRAIN + N_TEST, stratify=y, random_state=0)
     X_train, y_train, X_test, y_test = _split(X, y, 0.25)
-    weights = fetch_example_data(n_train=10, n_test=10).weights
+    weights = _weights(X_train)
     root = os.path.realpath(os.path.expanduser(folder))
     source = (
         f"{len(X):,} pictures in {len(pictures.target_names)} classes, from the folder "
@@ -79,6 +80,15 @@ def _from_folder(folder):
         source,
         skipped=[(_below(root, path), reason) for path, reason in pictures.skipped],
     )
+
+
+def _weights(X):
+    """Return ImageNet's weights, if they are there or can be downloaded, or those that ship."""
+    try:
+        MobileNetV2Features(weights="imagenet").fit(X[:1])
+    except OSError:
+        return "cifar10"
+    return "imagenet"
 
 
 def _split(X, y, share):
