@@ -14,7 +14,7 @@ LOWEST_TESTS := image_contract validation normalizer features extraction trainin
 WORKERS ?= 2
 PYTEST := -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-quick test-all test-lowest lint docs bench bench-full clean
+.PHONY: demo test test-quick test-all test-lowest lint docs bench bench-full dist clean
 .DELETE_ON_ERROR:
 
 # The stamp is younger than everything it was made from, so a second call installs nothing.
@@ -64,5 +64,13 @@ docs: $(INSTALLED)-docs
 	"$(BIN)/python" -m sphinx -W --keep-going -q docs docs/_build/html
 	"$(BIN)/python" docs/check_site.py docs/_build/html
 
+# A wheel and a source archive, checked: metadata, README and contents.
+dist:
+	rm -rf dist
+	test -x .venv-dist/bin/twine || { $(PYTHON) -m venv .venv-dist && .venv-dist/bin/python -m pip install --quiet build twine; }
+	.venv-dist/bin/python -m build
+	.venv-dist/bin/twine check --strict dist/*
+	.venv-dist/bin/python .github/check_dist.py dist
+
 clean:
-	rm -rf "$(VENV)" "$(LOWEST)" demo build docs/_build docs/auto_examples docs/api docs/sg_execution_times.rst
+	rm -rf "$(VENV)" "$(LOWEST)" .venv-dist demo dist build docs/_build docs/auto_examples docs/api docs/sg_execution_times.rst

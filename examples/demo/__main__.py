@@ -43,7 +43,7 @@ def make_report(data, path):
             "test accuracy": f"{run.test_accuracy:.1%}",
             "test accuracy of a random forest on pixels": f"{run.forest_accuracy:.1%}",
             "to fit the classifier": f"{run.fit_seconds:.0f} s",
-            "faster than plain Keras": f"{run.speedup:.0f} x",
+            "the speed of plain Keras": f"{run.speedup:.0f} x",
         },
         sections=sections,
     )

@@ -320,7 +320,7 @@ classifier.predict([load_image("new.jpg", image_size=96)])"""
 def show_skipped(run):
     return Text(
         "Left out",
-        "These files could not be used:",
+        "These files are not among the pictures:",
         items=tuple(f"{path}: {reason}" for path, reason in run.data.skipped),
     )
 
