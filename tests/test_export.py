@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -175,3 +176,31 @@ def test_nothing_phones_home(quiet):
 def test_dask_is_not_imported_for_other_arrays(quiet):
     pytest.importorskip("dask")
     assert quiet[-1] == "False"
+
+
+@pytest.fixture
+def onnx_metadata(tmp_path):
+    """Return a function from an estimator to the metadata of its ONNX file, decoded."""
+
+    def read(estimator):
+        onnxruntime = pytest.importorskip("onnxruntime")
+        export(estimator, tmp_path / "model.onnx")
+        texts = onnxruntime.InferenceSession(tmp_path / "model.onnx").get_modelmeta()
+        return {key: json.loads(text) for key, text in texts.custom_metadata_map.items()}
+
+    return read
+
+
+def test_onnx_file_names_the_classes_in_order(make_classifier, images, onnx_metadata):
+    X, y = images
+    names = np.array(["zebra", "ape", "élan"])[y]
+    classifier = make_classifier(epochs=1).fit(X, names)
+    assert onnx_metadata(classifier)["class_names"] == ["ape", "zebra", "élan"]
+
+
+def test_onnx_file_tells_the_range_of_pixels(fitted, onnx_metadata):
+    assert onnx_metadata(fitted) == {"class_names": [0, 1, 2], "pixel_range": [0, 255]}
+
+
+def test_onnx_file_of_a_pipeline_tells_the_range_before_its_steps(fitted_pipeline, onnx_metadata):
+    assert onnx_metadata(fitted_pipeline)["pixel_range"] == [0, 255]

@@ -14,6 +14,15 @@ def model_name(classifier):
     return f"{classifier._frozen.network.name}_classifier"
 
 
+def metadata(classifier, normalizers):
+    """Return what a file says of its model beside the graph, as values that JSON knows."""
+    first = [*normalizers, classifier][0]
+    return {
+        "class_names": classifier.classes_.tolist(),
+        "pixel_range": [float(bound) for bound in first.pixel_range_],
+    }
+
+
 def probabilities(ops, images, classifier, normalizers):
     """Return the output of the whole, pixels to probabilities, from the functions `ops`."""
     for normalizer in normalizers:

@@ -1,10 +1,12 @@
 """Writes an ONNX model, with the functions that `ChannelsFirstLayers` calls on OpenVINO."""
 
+import json
+
 import numpy as np
 
 from .._system.atomic_file import replaced_file
 from .._system.libraries import require
-from .graph import model_name, probabilities
+from .graph import metadata, model_name, probabilities
 
 # Read by ONNX Runtime 1.14 and later.
 _OPSET, _IR_VERSION = 18, 8
@@ -17,6 +19,8 @@ def write(classifier, normalizers, path):
     outputs = probabilities(ops, "images", classifier, normalizers)
     name = model_name(classifier)
     model = ops.model(name, outputs, classifier.image_shape_, (classifier.n_classes_,))
+    described = metadata(classifier, normalizers)
+    ops.describe(model, {key: json.dumps(value) for key, value in described.items()})
     with replaced_file(path) as file:
         file.write(model.SerializeToString())
 
@@ -90,6 +94,10 @@ class OnnxOperations:
         )
         opsets = [self._helper.make_opsetid("", _OPSET)]
         return self._helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
+
+    def describe(self, model, texts):
+        """Write a dict of texts into a model: what runtimes show as its custom metadata."""
+        self._helper.set_model_props(model, texts)
 
     def _value(self, name, shape):
         from onnx import TensorProto
