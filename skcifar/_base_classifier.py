@@ -165,12 +165,10 @@ class BaseImageClassifier(
         -------
         ndarray or Dask array of shape (n_samples, n_classes), float32
         """
-        images = self._validate_new_images(X)
-        probabilities = softmax(self._logits(images, self._frozen), axis=1)
+        images, views = self._validate_new_images(X), [self._frozen]
         if self.test_time_augmentation:
-            mirrored = softmax(self._logits(images, self._frozen.mirror_image), axis=1)
-            probabilities = (probabilities + mirrored) / 2
-        return probabilities
+            views.append(self._frozen.mirror_image)
+        return softmax(self._logits(images, views), axis=2).mean(axis=0)
 
     @block_by_block(_one_number_a_class)
     def predict_log_proba(self, X: ArrayLike) -> Array:
@@ -204,7 +202,7 @@ class BaseImageClassifier(
         if self.test_time_augmentation:
             scores = np.log(np.maximum(self.predict_proba(X), np.finfo(np.float32).tiny))
         else:
-            scores = self._logits(self._validate_new_images(X), self._frozen)
+            (scores,) = self._logits(self._validate_new_images(X), [self._frozen])
         return scores[:, 1] - scores[:, 0] if self.n_classes_ == 2 else scores
 
     @block_by_block(_one_class)
@@ -317,10 +315,12 @@ class BaseImageClassifier(
         warn_outside_range(images, self.pixel_range_)
         return images
 
-    def _logits(self, images, frozen):
-        logits = np.empty((len(images), self.n_classes_), np.float32)
-        for rows, features in self._extractor().iterate(frozen, images):
-            logits[rows] = self._head.logits(features)
+    def _logits(self, images, views):
+        """Return the scores of each class by each of the networks `views`, (view, image, class)."""
+        logits = np.empty((len(views), len(images), self.n_classes_), np.float32)
+        for rows, parts in self._extractor().iterate_views(views, images):
+            for number, features in enumerate(parts):
+                logits[number, rows] = self._head.logits(features)
         return logits
 
     def __sklearn_is_fitted__(self):

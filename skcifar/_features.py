@@ -221,6 +221,8 @@ class MobileNetV2Features(
         -------
         ndarray of shape (n_features_out,), str objects
         """
+        if getattr(self, "resize_", None):  # the name of a column of files, which none was told
+            input_features = None
         names = super().get_feature_names_out(input_features)  # checks `input_features`
         prefix = self._network_type.name
         if self._frozen.feature_layers == "last":

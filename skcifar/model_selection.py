@@ -8,6 +8,7 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_consistent_length
 
+from ._images.given import pictures_in
 from ._training.divergence import DivergedError
 from ._training.schedule import choose_batch_size
 from ._validation.parameters import check_values, integer, real
@@ -136,7 +137,9 @@ def _final_step(estimator, X, y):
 
 def _losses(classifier, X, y, rates):
     """Return the loss of each step, up to where it diverges."""
-    X, classes, losses = np.asarray(X), np.unique(y), []
+    pictures = pictures_in(X)
+    X = np.asarray(X) if pictures is None else pictures  # either takes an array of rows
+    classes, losses = np.unique(y), []
     if getattr(classifier, "class_weight", None) == "balanced":  # of all labels, not of a batch
         weights = compute_class_weight("balanced", classes=classes, y=y)
         classifier.set_params(class_weight=dict(zip(classes.tolist(), weights, strict=True)))

@@ -15,6 +15,7 @@ from ._grad_cam_maps import grad_cam
 from ._reading import (
     drawn_name,
     fitted_steps,
+    lazy_files,
     listing,
     name_classes,
     to_pictures,
@@ -130,7 +131,7 @@ class GradCAMDisplay:
         columns = None
         if target is not None:
             columns = _columns_of(target, X, classifier.classes_)[:n_images]
-        X = X[:n_images]
+        X = lazy_files(X[:n_images], classifier)
         pictures = to_pictures(X, source=classifier)
         pixels = np.asarray(transform_before_last(classifier, X), dtype=np.float32)
         pixels = pixels.reshape(-1, *model.input_shape[1:])
