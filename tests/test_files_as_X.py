@@ -34,8 +34,12 @@ from skcifar import (
     save,
 )
 from skcifar._extraction import engines
+from skcifar._extraction.extractor import Extractor
+from skcifar._extraction.feature_cache import MemoryStore
 from skcifar._images import pieces, reading
 from skcifar._images.given import largest_side, pictures_in
+from skcifar._model.network import STEM
+from skcifar._system.progress import Progress
 from skcifar._training import inputs
 from skcifar.datasets import load_image_folder
 from skcifar.model_selection import find_learning_rate
@@ -446,8 +450,7 @@ def test_partial_fit_and_warm_start_take_files(make_classifier, paths, pixels, y
     np.testing.assert_array_equal(*results)
 
 
-@pytest.mark.parametrize("blocks", [2, "all"])
-@pytest.mark.parametrize("augmentation", [None, "flip"])
+@pytest.mark.parametrize(("blocks", "augmentation"), [(2, "flip"), ("all", None)])
 def test_fine_tuning_on_files_is_that_on_the_array(
     make_classifier, paths, pixels, y, counts, blocks, augmentation
 ):
@@ -473,13 +476,17 @@ def test_layer_that_draws_images_sees_files_decoded_once(make_classifier, paths,
     assert counts["decoded"] <= 2 * N
 
 
+@pytest.mark.parametrize(("bound", "kind"), [(0, np.memmap), (10**9, np.ndarray)])
 def test_pixels_that_every_epoch_needs_go_to_a_file_if_they_are_many(
-    make_classifier, paths, pixels, y, monkeypatch
+    paths, pixels, monkeypatch, bound, kind
 ):
-    monkeypatch.setattr(inputs, "_MEMORY_BOUND", 1000)
-    options = {"epochs": 1, "fine_tune_epochs": 1, "fine_tune_blocks": "all"}
-    expected = make_classifier(**options).fit(pixels, y)
-    assert make_classifier(**options).fit(paths, y).history_ == expected.history_
+    monkeypatch.setattr(inputs, "_MEMORY_BOUND", bound)
+    files = ImageFiles(paths, image_size=SIDE)
+    of_fit = inputs.TrainingInputs(Extractor("openvino"), None, 0, Progress())
+    of_epoch = of_fit.maps_by_epoch(None, STEM, files)
+    assert type(of_epoch(0)) is kind
+    np.testing.assert_array_equal(of_epoch(0), pixels)
+    assert of_fit.held_out_maps(None, STEM, files) is of_epoch(5)
 
 
 def test_interrupted_fit_on_files_goes_on(make_classifier, paths, y, tmp_path):
@@ -604,6 +611,22 @@ def test_keras_model_agrees_on_the_pixels_of_files(fitted, paths, pixels):
 
 
 # --- Memory and progress -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["tensorflow", "openvino"])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_progress_moves_within_a_piece(fitted, paths, pixels, engine, lazy):
+    images = ImageFiles(paths, image_size=SIDE) if lazy else pixels
+    many = ImageFiles(paths * 6, image_size=SIDE) if lazy else np.tile(pixels, (6, 1, 1, 1))
+    extractor, steps = Extractor(engine, store=None), []
+    extractor.extract(fitted._frozen, many, progress=steps.append)
+    assert sum(steps) == 6 * N
+    assert len([step for step in steps if step]) > 2
+    extractor, steps = Extractor(engine, store=MemoryStore()), []
+    for _ in range(2):
+        extractor.extract(fitted._frozen, images, progress=steps.append)
+    assert sum(steps) == 2 * N
+    assert steps[-1] == N  # all known, all at once
 
 
 def test_transform_over_many_links_takes_no_more_memory_than_over_few(
