@@ -50,7 +50,7 @@ def find_learning_rate(
     estimator : MobileNetV2Classifier, or Pipeline that ends in one
         Left as it is. Its `batch_size` and `random_state` are used.
     X : array-like of shape (n_samples, height, width, channels)
-        Training images; drawn from again when `n_steps` batches are more.
+        Training images, or files; drawn from again when `n_steps` batches are more.
     y : array-like of shape (n_samples,)
     min_learning_rate, max_learning_rate : float, default=1e-5, 1.0
         First and last learning rate; they grow by the same factor from step to step.

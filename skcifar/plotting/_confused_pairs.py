@@ -90,7 +90,7 @@ class ConfusedPairsDisplay:
         estimator : estimator
             A fitted classifier, or a Pipeline that ends in one.
         X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_pixels)
-            Images as `estimator` takes them.
+            Images, or files, as `estimator` takes them.
         y : array-like of shape (n_samples,)
             True classes.
         class_names : array-like of str, or dict, default=None
@@ -128,7 +128,7 @@ class ConfusedPairsDisplay:
             True and predicted classes.
         images : array-like of shape (n_samples, height, width, channels) or \
                 (n_samples, n_pixels), default=None
-            The images, grey or RGB, of any range; None draws bars only.
+            The images, grey or RGB, of any range, or files; None draws bars only.
         class_names : array-like of str, or dict, default=None
             As in `from_estimator`.
         n_pairs, n_examples : int, default=10, 5

@@ -96,7 +96,7 @@ class FeatureMapDisplay:
         features : transformer
             Fitted, such as `MobileNetV2Features`, or a Pipeline of transformers.
         X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_pixels)
-            Images as `features` takes them.
+            Images, or files, as `features` takes them.
         y : array-like of shape (n_samples,)
             True classes.
         method : {"pca", "tsne"}, default="pca"

@@ -105,7 +105,7 @@ class GradCAMDisplay:
             A fitted `MobileNetV2Classifier`, or a Pipeline that ends in one; any classifier does
             whose ``model_`` is a Keras model of images, with a column for each of ``classes_``.
         X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_pixels)
-            Images as `classifier` takes them.
+            Images, or files, as `classifier` takes them.
         target : class, or array-like of shape (n_samples,), default=None
             The class that the maps are about; None is the one predicted for each image.
         n_images : int, default=10

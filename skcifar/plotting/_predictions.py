@@ -88,7 +88,7 @@ class PredictionsDisplay:
             A fitted classifier, or a Pipeline that ends in one; ``predict_proba`` is used where
             it has it.
         X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_pixels)
-            Images as `estimator` takes them.
+            Images, or files, as `estimator` takes them.
         y : array-like of shape (n_samples,)
             True classes.
         class_names : array-like of str, or dict, default=None
@@ -125,7 +125,7 @@ class PredictionsDisplay:
         Parameters
         ----------
         images : array-like of shape (n_samples, height, width, channels) or (n_samples, n_pixels)
-            Grey or RGB images of any range, or rows of square RGB images.
+            Grey or RGB images of any range, or rows of square RGB images; or files.
         y_true, y_pred : array-like of shape (n_samples,)
             True and predicted classes.
         y_proba : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
