@@ -1,6 +1,7 @@
 """Which frozen network and what to run it the parameters of an estimator stand for."""
 
 import os
+import warnings
 
 import numpy as np
 
@@ -92,11 +93,18 @@ class BackboneMixin(ImageInputMixin):
     def _as_files(self, pictures, *, reset):
         """Return `ImageFiles`, of the size to be fitted, or else of that of the fit."""
         self._check_takes_files(reset=reset)
-        if isinstance(pictures, ImageFiles):
-            return pictures
-        size = self._size_for_files(pictures) if reset else self.image_shape_[:2]
         resize = None if reset else getattr(self, "resize_", None)  # not in older saved files
-        return ImageFiles(pictures, image_size=size, resize=resize or "stretch")
+        if not isinstance(pictures, ImageFiles):
+            size = self._size_for_files(pictures) if reset else self.image_shape_[:2]
+            return ImageFiles(pictures, image_size=size, resize=resize or "stretch")
+        if resize not in (None, pictures.resize):
+            warnings.warn(
+                f"X holds files that are read with resize={pictures.resize!r}, but the fit was on "
+                f"files read with resize={resize!r}. Use the same, or pass the paths alone.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return pictures
 
     def _check_takes_files(self, *, reset):
         """Raise if pixels are wanted that files do not have."""

@@ -279,6 +279,11 @@ def test_new_files_are_resized_like_the_image_files_of_the_fit(make_features, pa
     assert not np.array_equal(features.transform(paths), make_features().fit_transform(paths))
 
 
+def test_files_that_are_resized_in_another_way_than_at_fit_are_a_warning(fitted, paths):
+    with pytest.warns(UserWarning, match="resize='pad', but the fit was .* resize='stretch'"):
+        fitted.predict(ImageFiles(paths, image_size=SIDE, resize="pad"))
+
+
 def test_files_after_a_fit_on_an_array_are_read_at_its_size(make_features, paths):
     images = np.asarray(ImageFiles(paths, image_size=(20, 30)))
     features = make_features().fit(images)

@@ -23,7 +23,9 @@ class ImageFiles:
     It behaves like an array of shape ``(n, height, width, 3)`` of which nothing is in memory:
     slices, arrays of indices and masks of it are again `ImageFiles`, which cost next to nothing, so
     that :func:`~sklearn.model_selection.train_test_split` and cross-validation work on it.
-    ``files[3]`` is an image, and ``numpy.asarray(files)`` reads all of them.
+    ``files[3]`` is an image, and ``numpy.asarray(files)`` reads all of them. As `X` of
+    :class:`~skcifar.MobileNetV2Classifier` and :class:`~skcifar.MobileNetV2Features` they are read
+    some at a time.
 
     It stands for pictures as they were when they were first read: a file that has changed since is
     an error that names it.
