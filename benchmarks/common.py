@@ -65,11 +65,11 @@ def _processor():
 
 
 def print_table(header, rows):
-    """Print a Markdown table."""
+    """Print a Markdown table, each row when it is there."""
     print("| " + " | ".join(header) + " |")
-    print("|" + " --- |" * len(header))
+    print("|" + " --- |" * len(header), flush=True)
     for row in rows:
-        print("| " + " | ".join(str(cell) for cell in row) + " |")
+        print("| " + " | ".join(str(cell) for cell in row) + " |", flush=True)
     print(flush=True)
 
 

@@ -35,7 +35,7 @@ from ._validation.labels import (
 from ._validation.parameters import check_parameters
 from ._validation.pixel_range import warn_outside_range
 from ._validation.rollback import unchanged_on_error
-from ._validation.types import Array
+from ._validation.types import Array, Images
 
 
 @functools.cache
@@ -61,11 +61,11 @@ class BaseImageClassifier(
     @with_callbacks
     def fit(
         self,
-        X: ArrayLike,
+        X: Images,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
-        X_val: ArrayLike | None = None,
+        X_val: Images | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
@@ -112,7 +112,7 @@ class BaseImageClassifier(
     @with_callbacks
     def partial_fit(
         self,
-        X: ArrayLike,
+        X: Images,
         y: ArrayLike,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
@@ -142,7 +142,7 @@ class BaseImageClassifier(
 
     @block_by_block(one_number_a_class)
     @underflow_is_zero()
-    def predict_proba(self, X: ArrayLike) -> Array:
+    def predict_proba(self, X: Images) -> Array:
         """Return the probability of each class.
 
         Parameters
@@ -160,7 +160,7 @@ class BaseImageClassifier(
         return softmax(self._logits(images, views), axis=2).mean(axis=0)
 
     @block_by_block(one_number_a_class)
-    def predict_log_proba(self, X: ArrayLike) -> Array:
+    def predict_log_proba(self, X: Images) -> Array:
         """Return the logarithm of the probability of each class.
 
         Parameters
@@ -176,7 +176,7 @@ class BaseImageClassifier(
 
     @block_by_block(one_score_a_class)
     @underflow_is_zero()
-    def decision_function(self, X: ArrayLike) -> Array:
+    def decision_function(self, X: Images) -> Array:
         """Return the score of each class: what the probabilities are the softmax of.
 
         Parameters
@@ -195,7 +195,7 @@ class BaseImageClassifier(
         return scores[:, 1] - scores[:, 0] if self.n_classes_ == 2 else scores
 
     @block_by_block(one_class)
-    def predict(self, X: ArrayLike) -> Array:
+    def predict(self, X: Images) -> Array:
         """Return the most probable class.
 
         Parameters

@@ -22,6 +22,7 @@ from ._validation.types import (
     Array,
     Engine,
     FeatureLayers,
+    Images,
     ImageShape,
     PathLike,
     PixelRange,
@@ -156,7 +157,7 @@ class MobileNetV2Features(
         self.verbose = verbose
 
     @as_one_task
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
+    def fit(self, X: Images, y: object = None) -> Self:
         """Learn the shape and the range of the pixels, and load the weights.
 
         Parameters
@@ -191,7 +192,7 @@ class MobileNetV2Features(
 
     @block_by_block(lambda self, X: ((self._n_features_out,), np.float32))
     @underflow_is_zero()
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: Images) -> Array:
         """Return the features of `X`.
 
         Parameters

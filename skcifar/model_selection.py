@@ -12,6 +12,7 @@ from ._images.given import pictures_in
 from ._training.divergence import DivergedError
 from ._training.schedule import choose_batch_size
 from ._validation.parameters import check_values, integer, real
+from ._validation.types import Images
 
 _CONSTRAINTS = {
     "min_learning_rate": real(0, low_open=True),
@@ -32,7 +33,7 @@ _GRID_FACTORS = (0.1, 0.3, 1.0, 3.0)
 
 def find_learning_rate(
     estimator: BaseEstimator,
-    X: ArrayLike,
+    X: Images,
     y: ArrayLike,
     *,
     min_learning_rate: float = 1e-5,

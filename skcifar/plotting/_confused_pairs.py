@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 
-from .._validation.types import ClassNames, OneAxes, Style
+from .._validation.types import ClassNames, Images, OneAxes, Style
 from ..metrics import most_confused
 from ._drawing import (
     colors_and_markers,
@@ -77,7 +77,7 @@ class ConfusedPairsDisplay:
     def from_estimator(
         cls,
         estimator: BaseEstimator,
-        X: ArrayLike,
+        X: Images,
         y: ArrayLike,
         *,
         class_names: ClassNames = None,
@@ -114,7 +114,7 @@ class ConfusedPairsDisplay:
         y_true: ArrayLike,
         y_pred: ArrayLike,
         *,
-        images: ArrayLike | None = None,
+        images: Images | None = None,
         class_names: ClassNames = None,
         n_pairs: int = 10,
         n_examples: int = 5,

@@ -10,7 +10,7 @@ from sklearn.manifold import TSNE
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from .._validation.types import ClassNames, OneAxes, RandomState, Style
+from .._validation.types import ClassNames, Images, OneAxes, RandomState, Style
 from ._drawing import BESIDE, colors_and_markers, merge_style, place_labels, single_axes
 from ._reading import name_classes, shorten
 
@@ -81,7 +81,7 @@ class FeatureMapDisplay:
     def from_estimator(
         cls,
         features: BaseEstimator,
-        X: ArrayLike,
+        X: Images,
         y: ArrayLike,
         *,
         method: Literal["pca", "tsne"] = "pca",

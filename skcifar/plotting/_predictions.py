@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 from sklearn.utils.multiclass import unique_labels
 
-from .._validation.types import ClassNames, SeveralAxes
+from .._validation.types import ClassNames, Images, SeveralAxes
 from ._drawing import fit_titles, picture_grid, say_nothing_to_draw, show_picture
 from ._reading import drawn_name, name_classes, predict_with_probability, to_pictures
 
@@ -74,7 +74,7 @@ class PredictionsDisplay:
     def from_estimator(
         cls,
         estimator: BaseEstimator,
-        X: ArrayLike,
+        X: Images,
         y: ArrayLike,
         *,
         class_names: ClassNames = None,
@@ -112,7 +112,7 @@ class PredictionsDisplay:
     @classmethod
     def from_predictions(
         cls,
-        images: ArrayLike,
+        images: Images,
         y_true: ArrayLike,
         y_pred: ArrayLike,
         *,
