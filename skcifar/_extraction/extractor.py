@@ -5,7 +5,9 @@ import hashlib
 import importlib.metadata
 import math
 import mmap
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -86,50 +88,48 @@ class Extractor:
         row_bytes = 4 * math.prod(views[0].feature_shape)
         image_bytes = images.dtype.itemsize * math.prod(views[0].image_shape)
         keeps = self.store is not None and row_bytes * len(images) <= self.store.limit
-        look_up = functools.partial(self._look_up, views)
+        complete = functools.partial(self._complete, keeps, progress or _tell_nobody)
+        size = _chunk_size(max(row_bytes * len(views), image_bytes))
         start, faults = 0, []
-        for chunk in looked_at(look_up, images, _chunk_size(max(row_bytes, image_bytes))):
-            rows = slice(start, start + len(chunk.features[0]))
+        for chunk in looked_at(functools.partial(self._look_up, views), images, size):
+            rows = slice(start, start + chunk.n_images)
             start = rows.stop
             faults += chunk.faults
             if not faults:
-                yield rows, self._completed(chunk, keeps, progress or _tell_nobody)
+                yield rows, [complete(features, chunk) for features in chunk.by_view]
             release_mapped_pages(images)
         if faults:
             raise error_about(faults) from faults[0][1].__cause__
 
     def _look_up(self, views, images):
-        """Return the `_Chunk` of some images, with the features that are known."""
-        features = [np.empty((len(images), *view.feature_shape), np.float32) for view in views]
-        if self.store is None:
-            digests = range(len(images))  # no two are known to be the same
-            missing = [digests for _ in views]
-        else:
-            digests = images.digests()
-            missing = [
-                self.store.read(self._store_key(view), digests, known)
-                for view, known in zip(views, features, strict=True)
-            ]
-        firsts = [{digests[index]: index for index in reversed(rows)} for rows in missing]
-        seen = sorted({index for first in firsts for index in first.values()})
-        pixels = images.pixels(seen)
-        return _Chunk(views, features, digests, missing, firsts, seen, pixels, images.faults)
+        """Return the `_Chunk` of some images: what is known, and pixels to compute the rest of."""
+        # Without a store no two images are known to be the same.
+        digests = range(len(images)) if self.store is None else images.digests()
+        by_view = [self._known_features(view, digests) for view in views]
+        seen = sorted({row for features in by_view for row in features.new})
+        return _Chunk(by_view, seen, images.pixels(seen), images.faults)
 
-    def _completed(self, chunk, keeps, progress):
-        """Return all features of a chunk, those that were missing computed, and kept if wanted."""
-        for view, features, missing, first in chunk.by_view():
-            new = sorted(first.values())
-            progress(len(features) - len(new))
-            if not new:
-                continue
+    def _known_features(self, view, digests):
+        values = np.empty((len(digests), *view.feature_shape), np.float32)
+        missing = digests
+        if self.store is not None:
+            missing = self.store.read(self._store_key(view), digests, values)
+        return _Features(view, values, digests, missing)
+
+    def _complete(self, keeps, progress, features, chunk):
+        """Return all of `features`, those computed that were missing, and kept if wanted."""
+        new = features.new
+        progress(chunk.n_images - len(new))
+        if new:
             images = chunk.pixels_of(new)
-            features[new] = engines.run_network(view, images, self.engine, self.precision, progress)
+            computed = engines.run_network(
+                features.view, images, self.engine, self.precision, progress
+            )
+            features.fill(computed)
             if keeps:
-                digests = [chunk.digests[index] for index in new]
-                self.store.write(self._store_key(view), digests, features[new])
-            for index in missing:
-                features[index] = features[first[chunk.digests[index]]]
-        return chunk.features
+                key, digests = self._store_key(features.view), features.digests
+                self.store.write(key, [digests[row] for row in new], computed)
+        return features.values
 
     def _store_key(self, frozen):
         version = _engine_version(self.engine)
@@ -137,21 +137,42 @@ class Extractor:
         return hashlib.blake2b(frozen.fingerprint + suffix, digest_size=16).digest()
 
 
-@dataclass(frozen=True)
-class _Chunk:
-    """Features of some images, by several networks, as far as they are known.
+class _Features:
+    """Features of some images by one network, as far as they are known.
 
     Parameters
     ----------
-    views : list of FrozenNetwork
-    features : list of ndarray of shape (n, ...), float32
-        By each of `views`; rows that are missing are still to be filled.
+    view : FrozenNetwork
+    values : ndarray of shape (n, ...), float32
     digests : sequence
         Equal for equal images.
-    missing : list of sequence of int
-        For each of `views` the rows that are not known.
-    firsts : list of dict
-        For each of `views` the first row of each digest that is missing.
+    missing : sequence of int
+        Rows of `values` that are still to be filled.
+    """
+
+    def __init__(self, view, values, digests, missing):
+        self.view, self.values, self.digests, self._missing = view, values, digests, missing
+        self._first = {digests[row]: row for row in reversed(missing)}
+
+    @property
+    def new(self):
+        """Rows to compute: of equal images one."""
+        return sorted(self._first.values())
+
+    def fill(self, computed):
+        """Take over the rows `new`, and copy them to those of equal images."""
+        self.values[self.new] = computed
+        copies = self._missing if len(self._first) < len(self._missing) else ()
+        for row in copies:
+            self.values[row] = self.values[self._first[self.digests[row]]]
+
+
+class _Chunk(NamedTuple):
+    """What there is to know and to compute about some images.
+
+    Parameters
+    ----------
+    by_view : list of _Features
     seen : list of int
         Rows that some network has to see.
     pixels : ndarray of shape (len(seen), height, width, channels), or SelectedRows
@@ -159,25 +180,19 @@ class _Chunk:
         Files that cannot be read.
     """
 
-    views: list
-    features: list
-    digests: object
-    missing: list
-    firsts: list
+    by_view: list
     seen: list
-    pixels: object
-    faults: object
+    pixels: np.ndarray | SelectedRows
+    faults: Sequence
 
-    def by_view(self):
-        return zip(self.views, self.features, self.missing, self.firsts, strict=True)
+    @property
+    def n_images(self):
+        return len(self.by_view[0].values)
 
     def pixels_of(self, rows):
-        everything = len(rows) == len(self.seen)
-        return (
-            self.pixels
-            if everything
-            else SelectedRows(self.pixels, np.searchsorted(self.seen, rows))
-        )
+        if len(rows) == len(self.seen):
+            return self.pixels
+        return SelectedRows(self.pixels, np.searchsorted(self.seen, rows))
 
 
 def _tell_nobody(n_done):
