@@ -65,6 +65,11 @@ def classifier(**parameters):
     return MobileNetV2Classifier(**{**options, **parameters})
 
 
+def fitted_on_few(paths):
+    few = paths[: 2 * N_CLASSES]
+    return classifier(epochs=1).fit(few, np.arange(len(few)) % N_CLASSES)
+
+
 def measured(function, paths, *arguments):
     """Call `function` in this process, once it is warm; return a dict of what it took."""
     few = paths[: 2 * N_CLASSES]
@@ -113,16 +118,14 @@ def fit(paths, cache=None):
 
 
 def predict(paths):
-    few = paths[: 2 * N_CLASSES]
-    model = classifier(epochs=1).fit(few, labels_of(few))
+    model = fitted_on_few(paths)
     start = time.perf_counter()
     model.predict(paths)
     return {"wall": time.perf_counter() - start}
 
 
 def predict_in_a_plain_loop(paths):
-    few = paths[: 2 * N_CLASSES]
-    model = classifier(epochs=1).fit(few, labels_of(few))
+    model = fitted_on_few(paths)
     start = time.perf_counter()
     size = (INPUT_SIZE, INPUT_SIZE)
     images = [np.asarray(Image.open(path).convert("RGB").resize(size)) for path in paths]
