@@ -65,11 +65,11 @@ def _processor():
 
 
 def print_table(header, rows):
-    """Print a Markdown table."""
+    """Print a Markdown table, each row when it is there."""
     print("| " + " | ".join(header) + " |")
-    print("|" + " --- |" * len(header))
+    print("|" + " --- |" * len(header), flush=True)
     for row in rows:
-        print("| " + " | ".join(str(cell) for cell in row) + " |")
+        print("| " + " | ".join(str(cell) for cell in row) + " |", flush=True)
     print(flush=True)
 
 
@@ -96,10 +96,10 @@ def network_timed(stopwatch):
 
     run_network, counts = engines.run_network, {"images": 0}
 
-    def timed(frozen, images, engine, precision):
+    def timed(frozen, images, *arguments):
         counts["images"] += len(images)
         with stopwatch("network"):
-            return run_network(frozen, images, engine, precision)
+            return run_network(frozen, images, *arguments)
 
     engines.run_network = timed
     try:
@@ -131,7 +131,9 @@ def peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
-def plain_keras_model(learning_rate=1e-3, fine_tune_blocks=0, frozen_normalization=False):
+def plain_keras_model(
+    learning_rate=1e-3, fine_tune_blocks=0, frozen_normalization=False, image_size=32
+):
     """Return the same network and head, the way that Keras' guide to transfer learning has it.
 
     Frozen, or with the top blocks unfrozen: of batch normalisation, scale and shift are trained
@@ -156,7 +158,7 @@ def plain_keras_model(learning_rate=1e-3, fine_tune_blocks=0, frozen_normalizati
         for layer in backbone.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
-    inputs = x = keras.Input((32, 32, 3))
+    inputs = x = keras.Input((image_size, image_size, 3))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(x)
     x = keras.layers.Resizing(INPUT_SIZE, INPUT_SIZE)(x)
     x = keras.layers.GlobalAveragePooling2D()(backbone(x, training=False))

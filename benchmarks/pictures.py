@@ -93,10 +93,10 @@ def main():
     X, y = fetch_cifar10(subset="train", return_X_y=True)
     chosen = rng.permutation(len(X))[:N_IMAGES]
     pictures = list(pictures_of_any_shape(X[chosen], rng))
-    rows = []
-    for resize, grey in WAYS:
-        score = accuracy(pictures, y[chosen], resize, grey)
-        rows.append((resize, "" if grey is None else grey, f"{score:.3f}"))
+    rows = (
+        (resize, "" if grey is None else grey, f"{accuracy(pictures, y[chosen], resize, grey):.3f}")
+        for resize, grey in WAYS
+    )
     print_table(("resize", "borders", "accuracy"), rows)
 
 

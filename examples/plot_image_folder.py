@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 from sklearn.model_selection import GridSearchCV, train_test_split
 
-from skcifar import MobileNetV2Classifier, load_image
+from skcifar import MobileNetV2Classifier
 from skcifar.datasets import fetch_example_data, load_image_folder
 from skcifar.plotting import PredictionsDisplay
 
@@ -93,10 +93,9 @@ for number in np.flatnonzero(y_pred != y_test):
 # %%
 # One new picture
 # ---------------
-# `load_image` reads it as the folder was read; pass a batch of one.
+# Estimators take files as well. This one is read as the folder was read; pass a list of one.
 
-image = load_image(data.filenames[test[0]], image_size=96)
-probability = search.predict_proba(image[None])[0]
+probability = search.predict_proba([data.filenames[test[0]]])[0]
 for column in np.argsort(-probability)[:3]:
     print(f"{search.classes_[column]}: {probability[column]:.3f}")
 

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._backbone import ENGINE_CONSTRAINTS, BackboneMixin, backbone_constraints
-from ._dask import block_by_block
+from ._dask import block_by_block, one_class, one_number_a_class, one_score_a_class
 from ._extraction.engines import check_training_precision
 from ._keras.views import KerasViewsMixin
 from ._sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
@@ -35,19 +35,7 @@ from ._validation.labels import (
 from ._validation.parameters import check_parameters
 from ._validation.pixel_range import warn_outside_range
 from ._validation.rollback import unchanged_on_error
-from ._validation.types import Array
-
-
-def _one_number_a_class(self, X):
-    return (self.n_classes_,), np.float32
-
-
-def _one_score_a_class(self, X):
-    return (() if self.n_classes_ == 2 else (self.n_classes_,)), np.float32
-
-
-def _one_class(self, X):
-    return (), self.classes_.dtype
+from ._validation.types import Array, Images
 
 
 @functools.cache
@@ -73,11 +61,11 @@ class BaseImageClassifier(
     @with_callbacks
     def fit(
         self,
-        X: ArrayLike,
+        X: Images,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
-        X_val: ArrayLike | None = None,
+        X_val: Images | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
@@ -85,14 +73,15 @@ class BaseImageClassifier(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, height, width, channels)
-            Images with 1 or 3 channels, or 2-D rows of their pixels.
+        X : array-like of shape (n_samples, height, width, channels), or files
+            Images with 1 or 3 channels, or 2-D rows of their pixels. Or pictures in files: a list,
+            an array or a column of paths, of ``bytes`` or of PIL images, or `ImageFiles`.
         y : array-like of shape (n_samples,)
             Labels: ints, strings or bools.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the images; those of weight 0 are left out.
         X_val, y_val : array-like, default=None
-            Validation images and labels, instead of a part of `X`.
+            Validation images (or files) and labels, instead of a part of `X`.
         sample_weight_val : array-like of shape (n_validation_samples,), default=None
 
         Returns
@@ -123,7 +112,7 @@ class BaseImageClassifier(
     @with_callbacks
     def partial_fit(
         self,
-        X: ArrayLike,
+        X: Images,
         y: ArrayLike,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
@@ -132,7 +121,7 @@ class BaseImageClassifier(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, height, width, channels)
+        X : array-like of shape (n_samples, height, width, channels), or files
         y : array-like of shape (n_samples,)
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever occur; needed at the first call only.
@@ -151,34 +140,32 @@ class BaseImageClassifier(
             self.__dict__.update(fit.end())
         return self
 
-    @block_by_block(_one_number_a_class)
+    @block_by_block(one_number_a_class)
     @underflow_is_zero()
-    def predict_proba(self, X: ArrayLike) -> Array:
+    def predict_proba(self, X: Images) -> Array:
         """Return the probability of each class.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, height, width, channels)
+        X : array-like of shape (n_samples, height, width, channels), or files
             Of a Dask array, blocks are computed when they are asked for, one after another.
 
         Returns
         -------
         ndarray or Dask array of shape (n_samples, n_classes), float32
         """
-        images = self._validate_new_images(X)
-        probabilities = softmax(self._logits(images, self._frozen), axis=1)
+        images, views = self._validate_new_images(X), [self._frozen]
         if self.test_time_augmentation:
-            mirrored = softmax(self._logits(images, self._frozen.mirror_image), axis=1)
-            probabilities = (probabilities + mirrored) / 2
-        return probabilities
+            views.append(self._frozen.mirror_image)
+        return softmax(self._logits(images, views), axis=2).mean(axis=0)
 
-    @block_by_block(_one_number_a_class)
-    def predict_log_proba(self, X: ArrayLike) -> Array:
+    @block_by_block(one_number_a_class)
+    def predict_log_proba(self, X: Images) -> Array:
         """Return the logarithm of the probability of each class.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, height, width, channels)
+        X : array-like of shape (n_samples, height, width, channels), or files
 
         Returns
         -------
@@ -187,14 +174,14 @@ class BaseImageClassifier(
         with np.errstate(divide="ignore"):  # -inf is the answer for a probability of 0
             return np.log(self.predict_proba(X))
 
-    @block_by_block(_one_score_a_class)
+    @block_by_block(one_score_a_class)
     @underflow_is_zero()
-    def decision_function(self, X: ArrayLike) -> Array:
+    def decision_function(self, X: Images) -> Array:
         """Return the score of each class: what the probabilities are the softmax of.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, height, width, channels)
+        X : array-like of shape (n_samples, height, width, channels), or files
 
         Returns
         -------
@@ -204,16 +191,16 @@ class BaseImageClassifier(
         if self.test_time_augmentation:
             scores = np.log(np.maximum(self.predict_proba(X), np.finfo(np.float32).tiny))
         else:
-            scores = self._logits(self._validate_new_images(X), self._frozen)
+            (scores,) = self._logits(self._validate_new_images(X), [self._frozen])
         return scores[:, 1] - scores[:, 0] if self.n_classes_ == 2 else scores
 
-    @block_by_block(_one_class)
-    def predict(self, X: ArrayLike) -> Array:
+    @block_by_block(one_class)
+    def predict(self, X: Images) -> Array:
         """Return the most probable class.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, height, width, channels)
+        X : array-like of shape (n_samples, height, width, channels), or files
             Of a Dask array, blocks are computed when they are asked for, one after another.
 
         Returns
@@ -317,10 +304,12 @@ class BaseImageClassifier(
         warn_outside_range(images, self.pixel_range_)
         return images
 
-    def _logits(self, images, frozen):
-        logits = np.empty((len(images), self.n_classes_), np.float32)
-        for rows, features in self._extractor().iterate(frozen, images):
-            logits[rows] = self._head.logits(features)
+    def _logits(self, images, views):
+        """Return the scores of each class by each of the networks `views`, (view, image, class)."""
+        logits = np.empty((len(views), len(images), self.n_classes_), np.float32)
+        for rows, parts in self._extractor().iterate_views(views, images):
+            for number, features in enumerate(parts):
+                logits[number, rows] = self._head.logits(features)
         return logits
 
     def __sklearn_is_fitted__(self):

@@ -21,7 +21,9 @@ class MobileNetV2Classifier(BaseImageClassifier):
     """Image classifier: a head of dense layers on the features of a MobileNetV2.
 
     The network is frozen, so it runs once over each image, not once an epoch, a fold and a grid
-    point; features are kept and shared with clones (see `feature_cache`).
+    point; features are kept and shared with clones (see `feature_cache`). `X` is an array of
+    images, or pictures in files, which are read some at a time: ``fit(frame["path"],
+    frame["label"])``, ``predict(["new.jpg"])``.
 
     Parameters
     ----------
@@ -34,11 +36,12 @@ class MobileNetV2Classifier(BaseImageClassifier):
     input_size : "auto" or int, default="auto"
         Side in pixels of what the network sees, at least 32. ``"auto"`` is 32 for
         ``weights="cifar10"``, else 96 for images smaller than 96 px and the nearest of 96, 128,
-        160, 192 and 224 for others. Images are resized bilinearly, antialiased when shrinking;
-        the aspect ratio is not kept.
+        160, 192 and 224 for others; at most 160 for files, of which the largest decides (64 are
+        looked at). Images are resized bilinearly, antialiased when shrinking; the aspect ratio is
+        not kept. Files are read at this size, unless `image_shape` or `ImageFiles` state another.
     image_shape : tuple of (height, width, channels), default=None
         Shape of the images when `X` is 2-D, with the pixels in this order; None infers square RGB
-        images.
+        images. Of files, the size to read them at.
     pixel_range : "auto" or tuple of (low, high), default="auto"
         Range of the pixels given, mapped to what the network was trained on. ``"auto"`` takes
         integers within 0 to 255 for [0, 255], unsigned 16-bit integers beyond it for [0, 65535],
@@ -137,6 +140,9 @@ class MobileNetV2Classifier(BaseImageClassifier):
         Images that were trained on, those held out not counted. `partial_fit` and `warm_start` add
         theirs.
     image_shape_ : tuple of three ints
+    resize_ : {"stretch", "crop", "pad"} or None
+        How files were brought to `image_shape_`, and new ones will be: "stretch", or the `resize`
+        of the `ImageFiles` that were given; None after a fit on an array.
     pixel_range_ : tuple of two floats
         What `pixel_range` stood for.
     engine_ : str

@@ -43,6 +43,21 @@ def block_by_block(describe_output: Callable) -> Callable[[Method], Method]:
     return decorate
 
 
+def one_number_a_class(classifier, X):
+    """Describe a row of probabilities."""
+    return (classifier.n_classes_,), np.float32
+
+
+def one_score_a_class(classifier, X):
+    """Describe a row of scores: one number where there are two classes."""
+    return (() if classifier.n_classes_ == 2 else (classifier.n_classes_,)), np.float32
+
+
+def one_class(classifier, X):
+    """Describe a predicted class."""
+    return (), classifier.classes_.dtype
+
+
 def _check_images(estimator, X):
     """Raise what the estimator would raise for such images, held against black ones."""
     n_rows = 0 if X.shape[0] == 0 else 1  # NaN where the chunks are unknown

@@ -22,6 +22,7 @@ from ._validation.types import (
     Array,
     Engine,
     FeatureLayers,
+    Images,
     ImageShape,
     PathLike,
     PixelRange,
@@ -46,7 +47,7 @@ class MobileNetV2Features(
     BackboneMixin,
     BaseEstimator,
 ):
-    """Turn images into the features of a frozen MobileNetV2.
+    """Turn images, or pictures in files, into the features of a frozen MobileNetV2.
 
     Nothing is trained: `fit` looks at the shape and the range of the pixels only. The network
     runs once over each image; features are kept and shared with `MobileNetV2Classifier`.
@@ -62,11 +63,12 @@ class MobileNetV2Features(
     input_size : "auto" or int, default="auto"
         Side in pixels of what the network sees, at least 32. ``"auto"`` is 32 for
         ``weights="cifar10"``, else 96 for images smaller than 96 px and the nearest of 96, 128,
-        160, 192 and 224 for others. Images are resized bilinearly, antialiased when shrinking;
-        the aspect ratio is not kept.
+        160, 192 and 224 for others; at most 160 for files, of which the largest decides (64 are
+        looked at). Images are resized bilinearly, antialiased when shrinking; the aspect ratio is
+        not kept. Files are read at this size, unless `image_shape` or `ImageFiles` state another.
     image_shape : tuple of (height, width, channels), default=None
         Shape of the images when `X` is 2-D, with the pixels in this order; None infers square RGB
-        images.
+        images. Of files, the size to read them at.
     pixel_range : "auto" or tuple of (low, high), default="auto"
         Range of the pixels given, mapped to what the network was trained on. ``"auto"`` takes
         integers within 0 to 255 for [0, 255], unsigned 16-bit integers beyond it for [0, 65535],
@@ -97,6 +99,9 @@ class MobileNetV2Features(
     n_samples_seen_ : int
         Images that `fit` was given.
     image_shape_ : tuple of three ints
+    resize_ : {"stretch", "crop", "pad"} or None
+        How files were brought to `image_shape_`, and new ones will be: "stretch", or the `resize`
+        of the `ImageFiles` that were given; None after a fit on an array.
     pixel_range_ : tuple of two floats
         What `pixel_range` stood for.
     engine_ : str
@@ -152,13 +157,14 @@ class MobileNetV2Features(
         self.verbose = verbose
 
     @as_one_task
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
+    def fit(self, X: Images, y: object = None) -> Self:
         """Learn the shape and the range of the pixels, and load the weights.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, height, width, channels)
-            Images with 1 or 3 channels, or 2-D rows of their pixels.
+        X : array-like of shape (n_samples, height, width, channels), or files
+            Images with 1 or 3 channels, or 2-D rows of their pixels. Or pictures in files: a list,
+            an array or a column of paths, of ``bytes`` or of PIL images, or `ImageFiles`.
         y : None
             Ignored.
 
@@ -186,12 +192,12 @@ class MobileNetV2Features(
 
     @block_by_block(lambda self, X: ((self._n_features_out,), np.float32))
     @underflow_is_zero()
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: Images) -> Array:
         """Return the features of `X`.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, height, width, channels)
+        X : array-like of shape (n_samples, height, width, channels), or files
             Of a Dask array, the features are computed block by block when they are asked for.
 
         Returns
@@ -221,6 +227,8 @@ class MobileNetV2Features(
         -------
         ndarray of shape (n_features_out,), str objects
         """
+        if getattr(self, "resize_", None):  # the name of a column of files, which none was told
+            input_features = None
         names = super().get_feature_names_out(input_features)  # checks `input_features`
         prefix = self._network_type.name
         if self._frozen.feature_layers == "last":

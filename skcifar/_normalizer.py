@@ -10,6 +10,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from ._dask import block_by_block, is_dask_array
+from ._images.given import pictures_in
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
 from ._system.rounding import underflow_is_zero
 from ._validation.images import IMAGE_CONSTRAINTS, ImageInputMixin
@@ -146,6 +147,15 @@ class ImageNormalizer(
             self.scale_, self.offset_ = self._affine_map(images)
             self.n_samples_seen_ = len(images)
         return self
+
+    def _validate_images(self, X, y="no_validation", *, reset):
+        if pictures_in(X) is not None:
+            raise TypeError(
+                "ImageNormalizer scales pixels in memory, and X holds pictures in files. Leave it "
+                "out: MobileNetV2Classifier and MobileNetV2Features scale what they read. Or pass "
+                "numpy.asarray(ImageFiles(files, image_size=96))."
+            )
+        return super()._validate_images(X, y, reset=reset)
 
     def _affine_map(self, images):
         n_channels = images.shape[3]

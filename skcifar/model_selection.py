@@ -8,9 +8,11 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_consistent_length
 
+from ._images.given import pictures_in
 from ._training.divergence import DivergedError
 from ._training.schedule import choose_batch_size
 from ._validation.parameters import check_values, integer, real
+from ._validation.types import Images
 
 _CONSTRAINTS = {
     "min_learning_rate": real(0, low_open=True),
@@ -31,7 +33,7 @@ _GRID_FACTORS = (0.1, 0.3, 1.0, 3.0)
 
 def find_learning_rate(
     estimator: BaseEstimator,
-    X: ArrayLike,
+    X: Images,
     y: ArrayLike,
     *,
     min_learning_rate: float = 1e-5,
@@ -49,7 +51,7 @@ def find_learning_rate(
     estimator : MobileNetV2Classifier, or Pipeline that ends in one
         Left as it is. Its `batch_size` and `random_state` are used.
     X : array-like of shape (n_samples, height, width, channels)
-        Training images; drawn from again when `n_steps` batches are more.
+        Training images, or files; drawn from again when `n_steps` batches are more.
     y : array-like of shape (n_samples,)
     min_learning_rate, max_learning_rate : float, default=1e-5, 1.0
         First and last learning rate; they grow by the same factor from step to step.
@@ -136,7 +138,9 @@ def _final_step(estimator, X, y):
 
 def _losses(classifier, X, y, rates):
     """Return the loss of each step, up to where it diverges."""
-    X, classes, losses = np.asarray(X), np.unique(y), []
+    pictures = pictures_in(X)
+    X = np.asarray(X) if pictures is None else pictures  # either takes an array of rows
+    classes, losses = np.unique(y), []
     if getattr(classifier, "class_weight", None) == "balanced":  # of all labels, not of a batch
         weights = compute_class_weight("balanced", classes=classes, y=y)
         classifier.set_params(class_weight=dict(zip(classes.tolist(), weights, strict=True)))

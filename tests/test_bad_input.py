@@ -73,7 +73,7 @@ BAD_IMAGES = {
     "sparse": Bad("Sparse data was passed for X", csr_array(ROWS), error=TypeError),
     "complex": Bad("Complex data not supported", X.astype(complex)),
     "dates": Bad(r"X has dtype datetime64\[s\]; expected real numbers", X.astype("datetime64[s]")),
-    "a path": Bad("Expected 2D array, got scalar array", "images.png"),
+    "a path": Bad(r"X is one picture, a str\. Pass a list of pictures: \[X\]", "images.png"),
     "None": Bad("Expected 2D array, got scalar array", None),
     "1-D": Bad("Expected 2D array, got 1D array", X[:, 0, 0, 0]),
     "3-D": Bad(r"X has shape \(24, 16, 16\); .* pass X\[..., None\]", X[..., 0]),

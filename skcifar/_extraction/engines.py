@@ -87,7 +87,7 @@ def check_training_precision(precision):
         )
 
 
-def run_network(frozen, images, engine, precision):
+def run_network(frozen, images, engine, precision, progress=None):
     """Return the features of `images`, computed now.
 
     Parameters
@@ -95,6 +95,8 @@ def run_network(frozen, images, engine, precision):
     frozen : FrozenNetwork
     images : ndarray of shape (n, height, width, channels), or SelectedRows
     engine, precision : str
+    progress : callable, default=None
+        Called with the number of images done since the last call.
 
     Returns
     -------
@@ -103,8 +105,19 @@ def run_network(frozen, images, engine, precision):
     features = np.empty((len(images), *frozen.feature_shape), np.float32)
     size = _batch_size(frozen.network, _ENGINES[engine], len(images))
     run = _compiled(frozen, engine, precision, size)
-    run(_batches(frozen, images, size, padded=not _ENGINES[engine].TAKES_FEWER), features)
+    batches = _batches(frozen, images, size, padded=not _ENGINES[engine].TAKES_FEWER)
+    run(batches if progress is None else _reporting(batches, len(images), progress), features)
     return features
+
+
+def _reporting(batches, n_images, progress):
+    """Yield `batches`; tell how many images were taken, once the engine asks for more."""
+    n_told = 0
+    for start, batch in batches:
+        yield start, batch
+        n_taken = min(start + len(batch), n_images)  # the last batch may be padded
+        progress(n_taken - n_told)
+        n_told = n_taken
 
 
 def _batch_size(network, engine, n_images):

@@ -5,13 +5,16 @@ import hashlib
 import importlib.metadata
 import math
 import mmap
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from .._images.unreadable import error_about
 from .._validation.selected_rows import SelectedRows
 from . import engines
-from .digests import image_digests
+from .chunks import looked_at
 
 # Images whose features are looked up, computed and kept at a time: bounds memory, and what a
 # killed run loses.
@@ -46,7 +49,7 @@ class Extractor:
         Parameters
         ----------
         frozen : FrozenNetwork
-        images : ndarray of shape (n, height, width, channels)
+        images : ndarray of shape (n, height, width, channels), SelectedRows or ImageFiles
             Read in chunks; never converted as a whole.
         progress : callable, default=None
             Called with the number of images done since the last call.
@@ -56,47 +59,144 @@ class Extractor:
         ndarray of shape (n, *frozen.feature_shape), float32
         """
         features = np.empty((len(images), *frozen.feature_shape), np.float32)
-        for rows, part in self.iterate(frozen, images):
+        for rows, part in self.iterate(frozen, images, progress):
             features[rows] = part
-            if progress is not None:
-                progress(len(part))
         return features
 
-    def iterate(self, frozen, images):
-        """Yield (slice of rows, features of these rows), for any number of images.
+    def iterate(self, frozen, images, progress=None):
+        """Yield (slice of rows, features of these rows), for any number of images."""
+        for rows, (part,) in self.iterate_views([frozen], images, progress):
+            yield rows, part
+
+    def iterate_views(self, views, images, progress=None):
+        """Yield (slice of rows, list of their features by each of several networks).
+
+        Pictures in files are decoded once for all networks. If some cannot be read, the rest is
+        only read, too, and one error names them all.
 
         More features than the store holds are looked up there but not kept, so that a long
         `predict` pushes nothing out.
-        """
-        row_bytes = 4 * math.prod(frozen.feature_shape)
-        keeps = self.store is not None and row_bytes * len(images) <= self.store.limit
-        size = _chunk_size(max(row_bytes, images.dtype.itemsize * math.prod(frozen.image_shape)))
-        for start in range(0, len(images), size):
-            chunk = images[start : start + size]
-            yield slice(start, start + len(chunk)), self._extract_chunk(frozen, chunk, keeps)
-            release_mapped_pages(images)
 
-    def _extract_chunk(self, frozen, images, keeps):
-        if self.store is None:
-            return engines.run_network(frozen, images, self.engine, self.precision)
-        key, digests = self._store_key(frozen), image_digests(images)
-        features = np.empty((len(images), *frozen.feature_shape), np.float32)
-        missing = self.store.read(key, digests, features)
-        first = {digests[index]: index for index in reversed(missing)}
-        new = sorted(first.values())
+        Parameters
+        ----------
+        views : list of FrozenNetwork
+            That put out arrays of one shape.
+        images : ndarray of shape (n, height, width, channels), SelectedRows or ImageFiles
+        progress : callable, default=None
+            Called with the number of features done since the last call: one an image and view.
+        """
+        row_bytes = 4 * math.prod(views[0].feature_shape)
+        image_bytes = images.dtype.itemsize * math.prod(views[0].image_shape)
+        keeps = self.store is not None and row_bytes * len(images) <= self.store.limit
+        complete = functools.partial(self._complete, keeps, progress or _tell_nobody)
+        size = _chunk_size(max(row_bytes * len(views), image_bytes))
+        start, faults = 0, []
+        for chunk in looked_at(functools.partial(self._look_up, views), images, size):
+            rows = slice(start, start + chunk.n_images)
+            start = rows.stop
+            faults += chunk.faults
+            if not faults:
+                yield rows, [complete(features, chunk) for features in chunk.by_view]
+            release_mapped_pages(images)
+        if faults:
+            raise error_about(faults) from faults[0][1].__cause__
+
+    def _look_up(self, views, images):
+        """Return the `_Chunk` of some images: what is known, and pixels to compute the rest of."""
+        # Without a store no two images are known to be the same.
+        digests = range(len(images)) if self.store is None else images.digests()
+        by_view = [self._known_features(view, digests) for view in views]
+        seen = sorted({row for features in by_view for row in features.new})
+        return _Chunk(by_view, seen, images.pixels(seen), images.faults)
+
+    def _known_features(self, view, digests):
+        values = np.empty((len(digests), *view.feature_shape), np.float32)
+        missing = digests
+        if self.store is not None:
+            missing = self.store.read(self._store_key(view), digests, values)
+        return _Features(view, values, digests, missing)
+
+    def _complete(self, keeps, progress, features, chunk):
+        """Return all of `features`, those computed that were missing, and kept if wanted."""
+        new = features.new
+        progress(chunk.n_images - len(new))
         if new:
-            unseen = images if len(new) == len(images) else SelectedRows(images, new)
-            features[new] = engines.run_network(frozen, unseen, self.engine, self.precision)
-        if keeps and new:
-            self.store.write(key, [digests[index] for index in new], features[new])
-        for index in missing:
-            features[index] = features[first[digests[index]]]
-        return features
+            images = chunk.pixels_of(new)
+            computed = engines.run_network(
+                features.view, images, self.engine, self.precision, progress
+            )
+            features.fill(computed)
+            if keeps:
+                key, digests = self._store_key(features.view), features.digests
+                self.store.write(key, [digests[row] for row in new], computed)
+        return features.values
 
     def _store_key(self, frozen):
         version = _engine_version(self.engine)
         suffix = f"{self.engine} {version} {self.precision}".encode()
         return hashlib.blake2b(frozen.fingerprint + suffix, digest_size=16).digest()
+
+
+class _Features:
+    """Features of some images by one network, as far as they are known.
+
+    Parameters
+    ----------
+    view : FrozenNetwork
+    values : ndarray of shape (n, ...), float32
+    digests : sequence
+        Equal for equal images.
+    missing : sequence of int
+        Rows of `values` that are still to be filled.
+    """
+
+    def __init__(self, view, values, digests, missing):
+        self.view, self.values, self.digests, self._missing = view, values, digests, missing
+        self._first = {digests[row]: row for row in reversed(missing)}
+
+    @property
+    def new(self):
+        """Rows to compute: of equal images one."""
+        return sorted(self._first.values())
+
+    def fill(self, computed):
+        """Take over the rows `new`, and copy them to those of equal images."""
+        self.values[self.new] = computed
+        copies = self._missing if len(self._first) < len(self._missing) else ()
+        for row in copies:
+            self.values[row] = self.values[self._first[self.digests[row]]]
+
+
+class _Chunk(NamedTuple):
+    """What there is to know and to compute about some images.
+
+    Parameters
+    ----------
+    by_view : list of _Features
+    seen : list of int
+        Rows that some network has to see.
+    pixels : ndarray of shape (len(seen), height, width, channels), or SelectedRows
+    faults : sequence of (str, UnreadableError)
+        Files that cannot be read.
+    """
+
+    by_view: list
+    seen: list
+    pixels: np.ndarray | SelectedRows
+    faults: Sequence
+
+    @property
+    def n_images(self):
+        return len(self.by_view[0].values)
+
+    def pixels_of(self, rows):
+        if len(rows) == len(self.seen):
+            return self.pixels
+        return SelectedRows(self.pixels, np.searchsorted(self.seen, rows))
+
+
+def _tell_nobody(n_done):
+    """Take what progress there is, where no bar is shown."""
 
 
 def _chunk_size(row_bytes):

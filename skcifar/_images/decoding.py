@@ -74,6 +74,28 @@ def check_header(path):
             raise explain(error, stream.read(N_BYTES_LOOKED_AT)) from error
 
 
+def size_of(picture):
+    """Return the (width, height) that the header of a picture states, or None if it is none.
+
+    Parameters
+    ----------
+    picture : str, bytes or PIL.Image.Image
+        Path, content of a file, or an open picture.
+    """
+    if not isinstance(picture, (str, bytes)):
+        return picture.size
+    try:
+        with open_file(picture) if isinstance(picture, str) else _in_memory(picture) as (stream, _):
+            return _open(stream).size
+    except Exception:  # of any kind: it is told when the picture is read
+        return None
+
+
+@contextlib.contextmanager
+def _in_memory(content):
+    yield io.BytesIO(content), len(content)
+
+
 def digest(picture, sizing):
     """Return 16 bytes that tell apart pictures, sizes and ways of resizing.
 

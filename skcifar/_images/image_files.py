@@ -23,7 +23,9 @@ class ImageFiles:
     It behaves like an array of shape ``(n, height, width, 3)`` of which nothing is in memory:
     slices, arrays of indices and masks of it are again `ImageFiles`, which cost next to nothing, so
     that :func:`~sklearn.model_selection.train_test_split` and cross-validation work on it.
-    ``files[3]`` is an image, and ``numpy.asarray(files)`` reads all of them.
+    ``files[3]`` is an image, and ``numpy.asarray(files)`` reads all of them. As `X` of
+    :class:`~skcifar.MobileNetV2Classifier` and :class:`~skcifar.MobileNetV2Features` they are read
+    some at a time.
 
     It stands for pictures as they were when they were first read: a file that has changed since is
     an error that names it.
@@ -160,9 +162,7 @@ class ImageFiles:
         if copy is False:
             raise ValueError("ImageFiles are read from files: an array of them is always new.")
         images = np.empty(self.shape, np.uint8)
-        self._raise_faults(
-            read_into(images, self.files, self._sizing, self.n_jobs, pins=self._pins)
-        )
+        decode_into(images, self)
         return images if dtype is None else images.astype(dtype, copy=False)
 
     def pieces(self, n_images: int | None = None) -> Iterator[Array]:
@@ -195,12 +195,29 @@ class ImageFiles:
         self._raise_faults(digests_into(self._pins, self.files, self._sizing, self.n_jobs))
         return [pin.tobytes() for pin in self._pins]
 
-    def _raise_faults(self, blocks):
-        faults = [
-            (name_of(self.files[index]), fault) for _, faults in blocks for index, fault in faults
-        ]
+    def _raise_faults(self, blocks, progress=None):
+        """Go through what `reading` yields; raise one error about all that cannot be read."""
+        faults = []
+        for n_done, of_block in blocks:
+            faults += [(name_of(self.files[index]), fault) for index, fault in of_block]
+            if progress is not None:
+                progress(n_done)
         if faults:
             raise error_about(faults) from faults[0][1].__cause__
+
+
+def decode_into(images, files, progress=None):
+    """Read all of an `ImageFiles` into an array of its shape.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, 3), uint8
+    files : ImageFiles
+    progress : callable, default=None
+        Called with the number of pictures done since the last call.
+    """
+    blocks = read_into(images, files.files, files._sizing, files.n_jobs, pins=files._pins)
+    files._raise_faults(blocks, progress)
 
 
 def _as_objects(files):
@@ -217,8 +234,13 @@ def _as_objects(files):
         )
     if hasattr(files, "tolist"):  # NumPy's own strings take four bytes a letter
         files = files.tolist()
-    files = list(files)
-    checked = np.empty(len(files), object)
-    for index, file in enumerate(files):
-        checked[index] = check_picture(file, f"files[{index}]")
+    return checked_pictures(files, "files")
+
+
+def checked_pictures(pictures, name):
+    """Return pictures as an array of objects; raise TypeError if one is none, by its place."""
+    pictures = list(pictures)
+    checked = np.empty(len(pictures), object)
+    for index, picture in enumerate(pictures):
+        checked[index] = check_picture(picture, f"{name}[{index}]")
     return checked

@@ -117,7 +117,7 @@ def read_into(images, pictures, sizing, n_jobs, *, pins=None):
         check_unchanged(pins, index, digest(content, sizing))
         images[index] = decode(content, sizing)
 
-    return _collecting_faults(read, len(pictures), n_jobs)
+    return collecting_faults(read, len(pictures), n_jobs)
 
 
 def digests_into(pins, pictures, sizing, n_jobs):
@@ -126,12 +126,12 @@ def digests_into(pins, pictures, sizing, n_jobs):
     def read(index):
         check_unchanged(pins, index, digest(content_of(pictures[index]), sizing))
 
-    return _collecting_faults(read, len(pictures), n_jobs)
+    return collecting_faults(read, len(pictures), n_jobs)
 
 
 def check_headers(paths, n_jobs=None):
     """Check that files begin as pictures do; otherwise like `read_into`."""
-    return _collecting_faults(lambda index: check_header(paths[index]), len(paths), n_jobs)
+    return collecting_faults(lambda index: check_header(paths[index]), len(paths), n_jobs)
 
 
 def new_pins(n):
@@ -149,7 +149,9 @@ def check_unchanged(pins, index, found):
         )
 
 
-def _collecting_faults(read, n, n_jobs):
+def collecting_faults(read, n, n_jobs):
+    """Call ``read(index)`` for `n` indices, in threads; yield as `read_into` does."""
+
     def read_block(indices):
         faults = []
         for index in indices:

@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from .._system.processors import n_processors
 
-_BLOCK = 8  # pictures a task: handing one over takes 30 us, decoding a small picture 100 us
+# Pictures a task at most: handing one over takes 30 us, decoding a small picture 100 us.
+_BLOCK = 8
+_TASKS_A_THREAD = 4  # at least, where there are few pictures, so that none waits long for another
 
 
 def n_threads(n_jobs):
@@ -37,8 +39,10 @@ def in_blocks(function, n, n_jobs):
 
     The ranges come in order; as many threads as `n_jobs` stands for work on them.
     """
-    blocks = (range(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK))
-    workers = min(n_threads(n_jobs), -(-n // _BLOCK))
+    workers = n_threads(n_jobs)
+    size = max(1, min(_BLOCK, n // (_TASKS_A_THREAD * workers)))
+    blocks = (range(start, min(start + size, n)) for start in range(0, n, size))
+    workers = min(workers, -(-n // size))
     if workers <= 1:
         return map(function, blocks)
     return _computed_ahead(function, blocks, workers, 4 * workers)

@@ -117,6 +117,7 @@ _STATE_TYPES = {
     "n_features_in_": int,
     "image_shape_": tuple,
     "pixel_range_": tuple,
+    "resize_": (str, type(None)),
     "scale_": np.ndarray,
     "offset_": np.ndarray,
 }

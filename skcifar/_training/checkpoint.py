@@ -37,7 +37,7 @@ def open_checkpoint(folder, parameters, seed, *states):
     parameters : dict
         Of the estimator.
     seed : int
-    *states : bytes or ndarray
+    *states : ndarray or ImageFiles
         All else that decides the fit: images, labels, weights, what it goes on from.
     """
     if folder is None:

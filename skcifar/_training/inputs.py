@@ -11,6 +11,7 @@ from functools import partial
 import ml_dtypes
 import numpy as np
 
+from .._images.image_files import ImageFiles, decode_into
 from .._model.network import STEM
 from .augmentation import images_by_epoch, is_drawn_anew, same_every_epoch, stored_views
 
@@ -32,6 +33,7 @@ class TrainingInputs:
         self._augmentation = augmentation
         self._seed = seed
         self._progress = progress
+        self._decoded = {}  # pixels of files, by the `id` of an `ImageFiles` that the fit keeps
 
     def features(self, frozen, images):
         """Return the features of each view, of shape (n, n_views, n_features)."""
@@ -57,7 +59,7 @@ class TrainingInputs:
         read if that unit is the first.
         """
         if first_unfrozen == STEM:
-            return images_by_epoch(images, self._augmentation, self._seed)
+            return images_by_epoch(self._pixels(images), self._augmentation, self._seed)
         lower = frozen.below(first_unfrozen)
         if is_drawn_anew(self._augmentation):
             return self._drawn(lower, images, _store_maps)
@@ -66,7 +68,7 @@ class TrainingInputs:
     def held_out_maps(self, frozen, first_unfrozen, images):
         """Return what enters the unit `first_unfrozen` of images as they are."""
         if first_unfrozen == STEM:
-            return images
+            return self._pixels(images)
         return self._maps([frozen.below(first_unfrozen)], images)
 
     def _maps(self, views, images):
@@ -77,17 +79,27 @@ class TrainingInputs:
         return maps.reshape(-1, *shape)
 
     def _run(self, extractor, views, images, out):
-        for number, view in enumerate(views):
-            self._progress.phase("features", len(images))
-            for rows, part in extractor.iterate(view, images):
+        self._progress.phase("features", len(images) * len(views))
+        for rows, parts in extractor.iterate_views(views, images, self._progress.advance):
+            for number, part in enumerate(parts):
                 out[rows, number] = part
-                self._progress.advance(len(part))
         return out
+
+    def _pixels(self, images):
+        """Return images that every epoch looks at anew: of files, decoded once a fit."""
+        if not isinstance(images, ImageFiles):
+            return images
+        if id(images) not in self._decoded:
+            pixels = _store_maps(images.shape, images.dtype)
+            self._progress.phase("pictures", len(images))
+            decode_into(pixels, images, self._progress.advance)
+            self._decoded[id(images)] = pixels
+        return self._decoded[id(images)]
 
     def _drawn(self, frozen, images, make_array):
         # Not looked up and not kept: nobody sees these images again.
         extractor = replace(self._extractor, store=None)
-        drawn = images_by_epoch(images, self._augmentation, self._seed)
+        drawn = images_by_epoch(self._pixels(images), self._augmentation, self._seed)
 
         def of_epoch(epoch):
             outputs = make_array((len(images), *frozen.feature_shape))
@@ -105,9 +117,9 @@ _STORED_DTYPE = np.dtype(ml_dtypes.bfloat16)
 _MEMORY_BOUND = 4 * 2**30
 
 
-def _store_maps(shape):
+def _store_maps(shape, dtype=_STORED_DTYPE):
     """Return an empty array for the maps of the lower network, in memory or in a file."""
-    if math.prod(shape) * _STORED_DTYPE.itemsize <= _MEMORY_BOUND:
-        return np.empty(shape, _STORED_DTYPE)
+    if math.prod(shape) * dtype.itemsize <= _MEMORY_BOUND:
+        return np.empty(shape, dtype)
     with tempfile.TemporaryFile(prefix="skcifar-maps-") as file:  # lives as long as the map
-        return np.memmap(file, _STORED_DTYPE, shape=shape)
+        return np.memmap(file, dtype, shape=shape)

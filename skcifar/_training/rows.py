@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from .._images.image_files import ImageFiles
 from .._validation.selected_rows import SelectedRows
 
 
@@ -31,13 +32,15 @@ def split_hold_out(labels, fraction, seed):
 class Rows(NamedTuple):
     """Images with their labels (indices of classes) and weights."""
 
-    images: np.ndarray | SelectedRows
+    images: np.ndarray | SelectedRows | ImageFiles
     labels: np.ndarray
     weights: np.ndarray
 
     def take(self, rows):
         """Return some rows; their images are read when they are asked for."""
-        return Rows(SelectedRows(self.images, rows), self.labels[rows], self.weights[rows])
+        is_lazy = isinstance(self.images, ImageFiles)
+        images = self.images[rows] if is_lazy else SelectedRows(self.images, rows)
+        return Rows(images, self.labels[rows], self.weights[rows])
 
     def without_zero_weights(self):
         return self if self.weights.all() else self.take(self.weights > 0)

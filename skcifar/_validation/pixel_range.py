@@ -38,6 +38,8 @@ def resolve_pixel_range(images, pixel_range):
     """
     if isinstance(pixel_range, str) and images.dtype in (np.uint8, np.bool_):
         return (0.0, 255.0) if images.dtype == np.uint8 else (0.0, 1.0)
+    if images.dtype == np.uint8 and tuple(pixel_range) == (0, 255):
+        return (0.0, 255.0)  # nothing to find out
     low, high = _extremes(images)
     if max(-low, high) > _LARGEST_PIXEL:
         raise ValueError(

@@ -23,6 +23,9 @@ RandomState = int | np.random.RandomState | None
 # As good as the first; not the first alone, because a Dask array gives a Dask array.
 Array = np.ndarray | Any
 
+# Images in an array; or pictures in files: paths, bytes, PIL images.
+Images = ArrayLike | Sequence[Any]
+
 ClassNames = ArrayLike | Mapping[Any, str] | None
 Style = Mapping[str, Any] | None
 OneAxes: TypeAlias = "matplotlib.axes.Axes | None"

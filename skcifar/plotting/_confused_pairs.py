@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 
-from .._validation.types import ClassNames, OneAxes, Style
+from .._validation.types import ClassNames, Images, OneAxes, Style
 from ..metrics import most_confused
 from ._drawing import (
     colors_and_markers,
@@ -77,7 +77,7 @@ class ConfusedPairsDisplay:
     def from_estimator(
         cls,
         estimator: BaseEstimator,
-        X: ArrayLike,
+        X: Images,
         y: ArrayLike,
         *,
         class_names: ClassNames = None,
@@ -90,7 +90,7 @@ class ConfusedPairsDisplay:
         estimator : estimator
             A fitted classifier, or a Pipeline that ends in one.
         X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_pixels)
-            Images as `estimator` takes them.
+            Images, or files, as `estimator` takes them.
         y : array-like of shape (n_samples,)
             True classes.
         class_names : array-like of str, or dict, default=None
@@ -114,7 +114,7 @@ class ConfusedPairsDisplay:
         y_true: ArrayLike,
         y_pred: ArrayLike,
         *,
-        images: ArrayLike | None = None,
+        images: Images | None = None,
         class_names: ClassNames = None,
         n_pairs: int = 10,
         n_examples: int = 5,
@@ -128,7 +128,7 @@ class ConfusedPairsDisplay:
             True and predicted classes.
         images : array-like of shape (n_samples, height, width, channels) or \
                 (n_samples, n_pixels), default=None
-            The images, grey or RGB, of any range; None draws bars only.
+            The images, grey or RGB, of any range, or files; None draws bars only.
         class_names : array-like of str, or dict, default=None
             As in `from_estimator`.
         n_pairs, n_examples : int, default=10, 5

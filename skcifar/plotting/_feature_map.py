@@ -10,7 +10,7 @@ from sklearn.manifold import TSNE
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from .._validation.types import ClassNames, OneAxes, RandomState, Style
+from .._validation.types import ClassNames, Images, OneAxes, RandomState, Style
 from ._drawing import BESIDE, colors_and_markers, merge_style, place_labels, single_axes
 from ._reading import name_classes, shorten
 
@@ -81,7 +81,7 @@ class FeatureMapDisplay:
     def from_estimator(
         cls,
         features: BaseEstimator,
-        X: ArrayLike,
+        X: Images,
         y: ArrayLike,
         *,
         method: Literal["pca", "tsne"] = "pca",
@@ -96,7 +96,7 @@ class FeatureMapDisplay:
         features : transformer
             Fitted, such as `MobileNetV2Features`, or a Pipeline of transformers.
         X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_pixels)
-            Images as `features` takes them.
+            Images, or files, as `features` takes them.
         y : array-like of shape (n_samples,)
             True classes.
         method : {"pca", "tsne"}, default="pca"

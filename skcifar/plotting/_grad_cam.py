@@ -15,6 +15,7 @@ from ._grad_cam_maps import grad_cam
 from ._reading import (
     drawn_name,
     fitted_steps,
+    lazy_files,
     listing,
     name_classes,
     to_pictures,
@@ -104,7 +105,7 @@ class GradCAMDisplay:
             A fitted `MobileNetV2Classifier`, or a Pipeline that ends in one; any classifier does
             whose ``model_`` is a Keras model of images, with a column for each of ``classes_``.
         X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_pixels)
-            Images as `classifier` takes them.
+            Images, or files, as `classifier` takes them.
         target : class, or array-like of shape (n_samples,), default=None
             The class that the maps are about; None is the one predicted for each image.
         n_images : int, default=10
@@ -130,7 +131,7 @@ class GradCAMDisplay:
         columns = None
         if target is not None:
             columns = _columns_of(target, X, classifier.classes_)[:n_images]
-        X = X[:n_images]
+        X = lazy_files(X[:n_images], classifier)
         pictures = to_pictures(X, source=classifier)
         pixels = np.asarray(transform_before_last(classifier, X), dtype=np.float32)
         pixels = pixels.reshape(-1, *model.input_shape[1:])

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 from sklearn.utils.multiclass import unique_labels
 
-from .._validation.types import ClassNames, SeveralAxes
+from .._validation.types import ClassNames, Images, SeveralAxes
 from ._drawing import fit_titles, picture_grid, say_nothing_to_draw, show_picture
 from ._reading import drawn_name, name_classes, predict_with_probability, to_pictures
 
@@ -74,7 +74,7 @@ class PredictionsDisplay:
     def from_estimator(
         cls,
         estimator: BaseEstimator,
-        X: ArrayLike,
+        X: Images,
         y: ArrayLike,
         *,
         class_names: ClassNames = None,
@@ -88,7 +88,7 @@ class PredictionsDisplay:
             A fitted classifier, or a Pipeline that ends in one; ``predict_proba`` is used where
             it has it.
         X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_pixels)
-            Images as `estimator` takes them.
+            Images, or files, as `estimator` takes them.
         y : array-like of shape (n_samples,)
             True classes.
         class_names : array-like of str, or dict, default=None
@@ -112,7 +112,7 @@ class PredictionsDisplay:
     @classmethod
     def from_predictions(
         cls,
-        images: ArrayLike,
+        images: Images,
         y_true: ArrayLike,
         y_pred: ArrayLike,
         *,
@@ -125,7 +125,7 @@ class PredictionsDisplay:
         Parameters
         ----------
         images : array-like of shape (n_samples, height, width, channels) or (n_samples, n_pixels)
-            Grey or RGB images of any range, or rows of square RGB images.
+            Grey or RGB images of any range, or rows of square RGB images; or files.
         y_true, y_pred : array-like of shape (n_samples,)
             True and predicted classes.
         y_proba : array-like of shape (n_samples,) or (n_samples, n_classes), default=None

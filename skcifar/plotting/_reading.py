@@ -10,10 +10,13 @@ from sklearn.utils import check_array, gen_batches
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
+from .._images.given import pictures_in
+from .._images.image_files import ImageFiles
 from .._validation.pixel_range import resolve_pixel_range
 
 _MAX_NAME_LENGTH = 20
 _CHUNK_SIZE = 256
+_SIDE = 160  # of pictures in files, where no estimator says what it sees of them
 
 
 def fitted_steps(estimator):
@@ -100,17 +103,35 @@ def shorten(name, length=_MAX_NAME_LENGTH):
     return f"{name[: length - n_last - 1]}…{name[-n_last:]}"
 
 
+def lazy_files(X, source=None):
+    """Return pictures in files as `ImageFiles`, of what `source` sees of them; else `X` itself."""
+    pictures = pictures_in(X)
+    if pictures is None or isinstance(pictures, ImageFiles):
+        return X
+    if source is None:
+        return ImageFiles(pictures, image_size=_SIDE, resize="pad")
+    shape, resize = (fitted_attribute(source, name) for name in ("image_shape_", "resize_"))
+    return ImageFiles(
+        pictures, image_size=shape[:2] if shape else _SIDE, resize=resize or "stretch"
+    )
+
+
 def to_pictures(images, *, source=None):
     """Return `images` as matplotlib shows them: uint8 of shape (n_samples, height, width, 3).
+
+    Pictures in files are decoded when they are drawn: they come as `ImageFiles`.
 
     Parameters
     ----------
     images : array-like of shape (n_samples, height, width, channels) or (n_samples, n_pixels)
-        Grey or RGB images of any real dtype, in any range. One scale is used for all.
+        Grey or RGB images of any real dtype, in any range. One scale is used for all. Or files.
     source : estimator, default=None
         A fitted estimator that was given such images: its ``image_shape_`` and
         ``pixel_range_`` are used where it has them.
     """
+    images = lazy_files(images, source)
+    if isinstance(images, ImageFiles):
+        return images
     images = check_array(images, allow_nd=True, input_name="images")
     image_shape = pixel_range = None
     if source is not None:
