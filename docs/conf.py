@@ -34,6 +34,7 @@ extensions = [
     "sphinxext.opengraph",
     "myst_parser",
     "other_projects",
+    "hero",
     "run_code",
 ]
 exclude_patterns = ["_build", "_output", "_templates"]
@@ -75,7 +76,7 @@ if _REPOSITORY:
 # For search engines and for the previews of links.
 ogp_site_url = html_baseurl = os.environ.get("SITE_URL", "")
 ogp_site_name = "skcifar"
-ogp_image = "_static/preview.png"
+ogp_image = "_images/hero.png"
 ogp_image_alt = "Photographs with the classes that skcifar predicts"
 ogp_social_cards = {"enable": False}
 ogp_enable_meta_description = True
@@ -106,6 +107,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"plot_",
     "ignore_pattern": r"demo\.py",
+    "subsection_order": "gallery_order.section",
     "within_subsection_order": "gallery_order.position",
     "minigallery_sort_order": "gallery_order.position",
     "backreferences_dir": "api/generated/backreferences",
@@ -123,4 +125,5 @@ sphinx_gallery_conf = {
     "ignore_repr_types": r"matplotlib|Display|tuple|NoneType",
     "matplotlib_animations": False,
     "image_scrapers": ("matplotlib",),
+    "thumbnail_size": (400, 400),
 }

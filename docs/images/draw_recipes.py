@@ -50,7 +50,12 @@ def draw(page):
             f'<circle cx="{x(minutes):.0f}" cy="{y(test):.0f}" r="6" '
             'style="fill: var(--pst-color-primary)"/>'
         )
-        lines.append(_text(x(minutes) + 11, y(test) + 5, name, "start"))
+        # On the frontier of a crowded right half there is room at the left only.
+        beaten = any(m < minutes and t > test for _, m, t in rows)
+        left = x(minutes) > middle and not beaten
+        lines.append(
+            _text(x(minutes) + (-11 if left else 11), y(test) + 5, name, "end" if left else "start")
+        )
     return "\n".join([*lines, "</svg>\n"])
 
 
