@@ -1,5 +1,6 @@
 """How Sphinx builds this documentation: `make docs`. Nothing is fetched from the network."""
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -54,7 +55,11 @@ html_context = {"default_mode": "auto"}
 html_css_files = ["skcifar.css"]
 html_copy_source = html_show_sourcelink = False
 html_theme_options = {
-    "logo": {"text": "skcifar", "image_light": "_static/logo.svg", "image_dark": "_static/logo.svg"},
+    "logo": {
+        "text": "skcifar",
+        "image_light": "_static/logo.svg",
+        "image_dark": "_static/logo.svg",
+    },
     "show_prev_next": True,
     "navbar_align": "left",
     "navbar_end": ["version", "theme-switcher", "navbar-icon-links"],
@@ -102,11 +107,23 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
+# What the examples with other libraries need: without it, the site goes without that page.
+_NEEDED = {
+    "mislabelled": "cleanlab",
+    "prediction_sets": "mapie",
+    "optuna": "optuna",
+    "skore": "skore",
+    "shap": "shap",
+}
+_LEFT_OUT = [name for name, needed in _NEEDED.items() if not importlib.util.find_spec(needed)]
+if _LEFT_OUT:
+    suppress_warnings.append("ref.ref")  # of the page that lists them
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"plot_",
-    "ignore_pattern": r"demo\.py",
+    "ignore_pattern": "|".join([r"demo\.py", *(rf"plot_{name}\.py" for name in _LEFT_OUT)]),
     "subsection_order": "gallery_order.section",
     "within_subsection_order": "gallery_order.position",
     "minigallery_sort_order": "gallery_order.position",

@@ -1,4 +1,4 @@
-"""Draw the picture of the landing page: photographs with the classes that are predicted for them."""
+"""Draw the picture of the landing page: photographs with the classes predicted for them."""
 
 from pathlib import Path
 
@@ -16,7 +16,9 @@ def draw(app):
     classifier = MobileNetV2Classifier(weights=data.weights, random_state=0)
     y_pred = classifier.fit(data.X_train, data.y_train).predict(data.X_test)
     figure, axes = plt.subplots(_ROWS, _COLUMNS, figsize=(6.4, 5.4), layout="constrained")
-    for ax, image, true, predicted in zip(axes.flat, data.X_test, data.y_test, y_pred, strict=False):
+    for ax, image, true, predicted in zip(
+        axes.flat, data.X_test, data.y_test, y_pred, strict=False
+    ):
         right = true == predicted
         ax.imshow(image, interpolation="bicubic")
         ax.set_title(

@@ -1,7 +1,7 @@
 """Run the Python blocks of the guide while the site is built, and show what they print and draw.
 
-The blocks of a page (``.. code-block:: python``) are one program, run in a folder of its own that
-holds some pictures of pets. ``.. code-block:: py`` is shown and not run. tests/test_docs.py runs the
+The blocks of a page (``.. code-block:: python``) are one program, run in a folder of its own with
+some pictures of pets. ``.. code-block:: py`` is shown and not run. tests/test_docs.py runs the
 same programs on small data. Where a program needs data that are neither here nor can be downloaded,
 the page goes without that output; any other error stops the build.
 """

@@ -15,7 +15,7 @@ weights cannot be had, those that ship with skcifar do.
 # %%
 # Data
 # ----
-# CIFAR-10 and ImageNet's weights, or what is there instead: it says what, and why.
+# CIFAR-10 and the ImageNet weights where they are available, otherwise what needs no download.
 
 # sphinx_gallery_thumbnail_number = 5
 import matplotlib.pyplot as plt

@@ -4,7 +4,7 @@ Features for classic classifiers
 
 Which of scikit-learn's classifiers does best on the features of the network?
 
-`MobileNetV2Features` is a transformer: images in, a table of 1,504 numbers an image out. Any
+`MobileNetV2Features` is a transformer: images in, a table of 1,504 numbers per image out. Any
 classifier for tables can follow. The features are kept, so the network runs over each image once,
 however many classifiers are tried.
 """
@@ -12,7 +12,7 @@ however many classifiers are tried.
 # %%
 # Data
 # ----
-# A part of CIFAR-10, or what is there instead: it says what, and why.
+# A part of CIFAR-10 where it is available, otherwise data that need no download.
 
 import matplotlib.pyplot as plt
 import numpy as np

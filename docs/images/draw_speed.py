@@ -50,9 +50,7 @@ def _bar(top, label, ratio, largest, color):
 
 
 def _text(x, y, text, anchor="start", weight="400"):
-    return (
-        f'<text x="{x:.0f}" y="{y}" text-anchor="{anchor}" font-weight="{weight}">{text}</text>'
-    )
+    return f'<text x="{x:.0f}" y="{y}" text-anchor="{anchor}" font-weight="{weight}">{text}</text>'
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ returns a Dask array as well; nothing is computed before it is asked for.
 # %%
 # A classifier
 # ------------
-# On a part of CIFAR-10, or on what is there instead: it says what, and why.
+# On a part of CIFAR-10 where it is available, otherwise on data that need no download.
 
 import threading
 import weakref

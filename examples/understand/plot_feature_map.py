@@ -11,7 +11,7 @@ what lies together looks alike to the network, and will be hard to tell apart.
 # %%
 # Data
 # ----
-# A part of CIFAR-10, or what is there instead: it says what, and why.
+# A part of CIFAR-10 where it is available, otherwise data that need no download.
 
 # sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt

@@ -12,7 +12,7 @@ between.
 # %%
 # Data
 # ----
-# A part of CIFAR-10, or what is there instead: it says what, and why.
+# A part of CIFAR-10 where it is available, otherwise data that need no download.
 
 import matplotlib.pyplot as plt
 

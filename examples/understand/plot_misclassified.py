@@ -11,7 +11,7 @@ part of an object, an unusual angle.
 # %%
 # Data and classifier
 # -------------------
-# A part of CIFAR-10, or what is there instead: it says what, and why.
+# A part of CIFAR-10 where it is available, otherwise data that need no download.
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -12,7 +12,7 @@ and for prediction. This example compares all of them, and makes the usual mista
 # %%
 # Data
 # ----
-# A part of CIFAR-10, or what is there instead: it says what, and why.
+# A part of CIFAR-10 where it is available, otherwise data that need no download.
 
 import warnings
 
@@ -40,7 +40,7 @@ for method in ("unit", "symmetric", "standardize"):
 # One fit for each
 # ----------------
 # ``"standardize"`` leaves pixels in a range of its own. The classifier then takes the least and the
-# greatest pixel for the range, and warns; ``pixel_range`` says outright what is meant.
+# greatest pixel for the range, and warns; ``pixel_range`` says which range is meant.
 
 classifier = MobileNetV2Classifier(weights=data.weights, epochs=10, random_state=0)
 standardize = ImageNormalizer("standardize").fit(X_train)

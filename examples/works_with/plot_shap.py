@@ -4,9 +4,9 @@ Explain a prediction with SHAP
 
 Which parts of a picture spoke for its class?
 
-`SHAP <https://shap.readthedocs.io>`_ hides parts of a picture and watches the probabilities. It asks
-for those of some hundred variants of the picture, which is one call of ``predict_proba``. For the
-view from inside the network, see `GradCAMDisplay`.
+`SHAP <https://shap.readthedocs.io>`_ hides parts of a picture and watches the probabilities. It
+asks for those of some hundred variants of the picture, which is one call of ``predict_proba``. For
+the view from inside the network, see `GradCAMDisplay`.
 """
 
 # %%
@@ -46,7 +46,7 @@ explainer = shap.Explainer(
     output_names=[str(name) for name in data.target_names],
 )
 explanation = explainer(
-    X.astype(np.float32), max_evals=300, outputs=shap.Explanation.argsort.flip[:1]
+    X.astype(np.float32), max_evals=200, outputs=shap.Explanation.argsort.flip[:1], silent=True
 )
 
 figure, axes = plt.subplots(2, len(X), figsize=(8, 4.4), layout="constrained", squeeze=False)

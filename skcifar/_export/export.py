@@ -27,6 +27,8 @@ def export(
     and returns the probabilities (n, n_classes) in the order of ``classes_``. Resizing,
     mirroring and the steps of a Pipeline are in it.
 
+    Read more in the :ref:`User Guide <saving>`.
+
     Parameters
     ----------
     estimator : MobileNetV2Classifier or Pipeline
