@@ -57,8 +57,10 @@ bench bench-full: $(INSTALLED)-test
 	set -e; for name in $(BENCHMARKS); do "$(BIN)/python" benchmarks/$$name.py $(if $(filter bench-full,$@),--full); done
 
 docs: $(INSTALLED)-docs
+	@echo "Running the examples and the code of the guide: some minutes."
 	"$(BIN)/python" -m sphinx -W --keep-going -q docs docs/_build/html
 	"$(BIN)/python" docs/check_site.py docs/_build/html
+	@echo "Open docs/_build/html/index.html"
 
 clean:
-	rm -rf "$(VENV)" "$(LOWEST)" demo build docs/_build docs/auto_examples docs/api docs/sg_execution_times.rst
+	rm -rf "$(VENV)" "$(LOWEST)" demo build docs/_build docs/_output docs/auto_examples docs/api docs/sg_execution_times.rst

@@ -35,6 +35,7 @@ extensions = [
     "sphinxext.opengraph",
     "myst_parser",
     "other_projects",
+    "gallery_note",
     "hero",
     "run_code",
 ]

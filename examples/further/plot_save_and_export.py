@@ -2,7 +2,7 @@
 Saving and exporting
 ====================
 
-Is a classifier the same after it was saved, or exported to another runtime?
+Does a classifier predict the same after it was saved, or exported to another runtime?
 
 `save` and `load` keep a classifier for Python. `export` writes a bare model that programs without
 Python can run; here it goes to OpenVINO.
