@@ -35,7 +35,7 @@ extensions = [
     "sphinxext.opengraph",
     "myst_parser",
     "other_projects",
-    "gallery_note",
+    "gallery_looks",
     "hero",
     "run_code",
 ]
@@ -143,5 +143,5 @@ sphinx_gallery_conf = {
     "ignore_repr_types": r"matplotlib|Display|tuple|NoneType",
     "matplotlib_animations": False,
     "image_scrapers": ("matplotlib",),
-    "thumbnail_size": (400, 400),
+    "thumbnail_size": (400, 300),
 }
