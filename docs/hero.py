@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-_N_TRAIN, _ROWS, _COLUMNS = 2000, 3, 4
+_N_TRAIN, _ROWS, _COLUMNS = 8000, 3, 4
 
 
 def draw(app):
