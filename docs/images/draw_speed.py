@@ -14,7 +14,7 @@ MEASURED = (
     ("Predict, 10,000 images", "float32", 3.3),
     ("Predict, 10,000 images", "bfloat16", 7.2),
 )
-_WIDTH, _LEFT, _ROW, _LONGEST = 640, 92, 26, 470
+_WIDTH, _LEFT, _ROW, _LONGEST = 480, 92, 26, 320
 
 
 def draw():
