@@ -24,6 +24,7 @@ _PICKED = {
     "plot_mislabelled": (1, _THREE_OF_FOUR),
     "plot_prediction_sets": (1, _THREE_OF_FOUR),
     "plot_shap": (2, _THREE_OF_FOUR),
+    "plot_skore": (1, (0, 0, 1, 0.66)),
 }
 
 
