@@ -61,8 +61,10 @@ bench bench-full: $(INSTALLED)-test
 	set -e; for name in $(BENCHMARKS); do "$(BIN)/python" benchmarks/$$name.py $(if $(filter bench-full,$@),--full); done
 
 docs: $(INSTALLED)-docs
+	@echo "Running the examples and the code of the guide: some minutes."
 	"$(BIN)/python" -m sphinx -W --keep-going -q docs docs/_build/html
 	"$(BIN)/python" docs/check_site.py docs/_build/html
+	@echo "Open docs/_build/html/index.html"
 
 # A wheel and a source archive, checked: metadata, README and contents.
 dist:
@@ -73,4 +75,4 @@ dist:
 	.venv-dist/bin/python .github/check_dist.py dist
 
 clean:
-	rm -rf "$(VENV)" "$(LOWEST)" .venv-dist demo dist build docs/_build docs/auto_examples docs/api docs/sg_execution_times.rst
+	rm -rf "$(VENV)" "$(LOWEST)" .venv-dist demo dist build docs/_build docs/_output docs/auto_examples docs/api docs/sg_execution_times.rst

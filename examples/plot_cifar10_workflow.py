@@ -8,14 +8,13 @@ Photographs of 32 x 32 pixels are scaled, shown to a MobileNetV2 that was traine
 classified by a head that is trained on its features for 20 epochs. The network runs once over
 each image, so the fit takes about a minute on two cores.
 
-Where CIFAR-10 cannot be had, scikit-learn's handwritten digits take its place; where ImageNet's
-weights cannot be had, those that ship with skcifar do.
+Without CIFAR-10 or the ImageNet weights, data and weights that need no download take their place.
 """
 
 # %%
 # Data
 # ----
-# CIFAR-10 and ImageNet's weights, or what is there instead: it says what, and why.
+# CIFAR-10 and the ImageNet weights where they are available, otherwise what needs no download.
 
 # sphinx_gallery_thumbnail_number = 5
 import matplotlib.pyplot as plt
@@ -105,6 +104,5 @@ for true, predicted, count in most_confused(y_test, y_pred)[:5]:
     )
 
 # %%
-# The training curve lies above the test accuracy: the head learns its training images by heart,
-# the features do not tell more. On CIFAR-10 cats and dogs are confused most; more of the network
-# has to be trained further to tell these apart.
+# The training accuracy ends above the test accuracy: the head overfits a little. On CIFAR-10 cats
+# and dogs are confused most; fine-tuning the network tells them apart better.

@@ -4,15 +4,15 @@ Features for classic classifiers
 
 Which of scikit-learn's classifiers does best on the features of the network?
 
-`MobileNetV2Features` is a transformer: images in, a table of 1,504 numbers an image out. Any
-classifier for tables can follow. The features are kept, so the network runs over each image once,
+`MobileNetV2Features` is a transformer: images in, a table of 1,504 numbers per image out. Any
+classifier for tables can follow. The features are cached, so the network runs over each image once,
 however many classifiers are tried.
 """
 
 # %%
 # Data
 # ----
-# A part of CIFAR-10, or what is there instead: it says what, and why.
+# A part of CIFAR-10 where it is available, otherwise data that need no download.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -84,8 +84,6 @@ for kind, (accuracy, label) in best.items():
     print(f"Best on {kind}: {label}, {accuracy:.3f}")
 
 # %%
-# On photographs every classifier does much better with the features of a network that has seen a
-# million others than with pixels. On handwritten digits, which are alike to the pixel, pixels do as
-# well or better, and more so than features that were learned on ten kinds of photographs. On
-# features, a linear classifier such as logistic regression is among the best: the network has done
-# the difficult part.
+# Every classifier does much better on the features of a network that was trained on a million
+# photographs than on pixels. On features, a linear classifier such as logistic regression is among
+# the best: the network has done the difficult part.

@@ -4,8 +4,8 @@ Grid search over learning rates
 
 Which learning rate suits the head?
 
-A grid search in a Pipeline, with scikit-learn's own tools. The network runs once over each image
-in all: every fold, every learning rate and the refit find the features that are there already.
+A grid search in a Pipeline, with scikit-learn's own tools. The network runs over each image only
+once: every fold, every learning rate and the refit reuse the cached features.
 """
 
 import matplotlib.pyplot as plt
@@ -18,7 +18,7 @@ from skcifar.datasets import fetch_example_data
 # %%
 # Data
 # ----
-# A part of the training images is enough to choose by.
+# A part of the training images is enough to choose the learning rate.
 
 data = fetch_example_data(n_train=3000, n_test=500)
 print(data.DESCR)
@@ -62,5 +62,5 @@ ax.set(
 plt.show()
 
 # %%
-# The accuracy rises with the learning rate, is level over a factor of about ten, and falls or
-# wavers at the greatest: any value from the level part will do, 1e-3 among them.
+# The accuracy rises with the learning rate, is flat over a factor of about ten, and falls or
+# varies at the largest one. Any value from the flat part works, such as 1e-3.

@@ -2,7 +2,7 @@
 Pictures of any shape
 =====================
 
-What becomes of a picture that is not square?
+What happens to a picture that is not square?
 
 The network sees all pictures at one size. `load_image`, `ImageFiles` and `load_image_folder` bring
 them to it in one of three ways.

@@ -96,7 +96,7 @@ class BaseImageClassifier(
         OSError
             If the weights of the network are not there and cannot be downloaded.
         MemoryError
-            If memory runs out. It says what to turn down.
+            If memory runs out; it says what to reduce.
         """
         with self._one_call(X, y, sample_weight) as setup:
             goes_on = self.warm_start and self.__sklearn_is_fitted__()

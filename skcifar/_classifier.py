@@ -20,17 +20,32 @@ from ._validation.types import (
 class MobileNetV2Classifier(BaseImageClassifier):
     """Image classifier: a head of dense layers on the features of a MobileNetV2.
 
-    The network is frozen, so it runs once over each image, not once an epoch, a fold and a grid
-    point; features are kept and shared with clones (see `feature_cache`). `X` is an array of
+    The network is frozen, so it runs once over each image, not once per epoch, fold and grid
+    point; features are cached and shared with clones (see `feature_cache`). `X` is an array of
     images, or pictures in files, which are read some at a time: ``fit(frame["path"],
     frame["label"])``, ``predict(["new.jpg"])``.
+
+    The parameters by purpose:
+
+    * start with these: `weights`, `input_size`, `learning_rate`, `epochs`, `dropout`,
+      `random_state`, `verbose`;
+    * images: `image_shape`, `pixel_range`, `augmentation`, `test_time_augmentation`;
+    * network: `weights`, `alpha`, `input_size`, `feature_layers`;
+    * head: `hidden_units`, `dropout`, `optimizer`, `learning_rate`, `label_smoothing`,
+      `weight_decay`, `batch_size`, `epochs`, `class_weight`;
+    * fine-tuning: `fine_tune_epochs`, `fine_tune_blocks`, `fine_tune_learning_rate`;
+    * when to stop and how to resume: `early_stopping`, `validation_fraction`,
+      `n_iter_no_change`, `warm_start`, `checkpoint_dir`, `callbacks`;
+    * machine: `feature_cache`, `engine`, `precision`.
+
+    Read more in the :ref:`User Guide <training>`.
 
     Parameters
     ----------
     weights : {"imagenet", "cifar10"}, path or None, default="imagenet"
-        ``"imagenet"`` is the checkpoint for 224 px of that `alpha`, at every input size;
-        ``"cifar10"`` ships with the package; None is a random network, always the same one;
-        else the path of a Keras weights file.
+        ``"imagenet"`` is the checkpoint for 224 px and this `alpha`, used at every input size;
+        ``"cifar10"`` ships with the package; None is a random network, always the same one.
+        A path is that of a Keras weights file.
     alpha : float, default=None
         Width multiplier. None is 1.0, or the width of the shipped weights.
     input_size : "auto" or int, default="auto"
@@ -43,46 +58,46 @@ class MobileNetV2Classifier(BaseImageClassifier):
         Shape of the images when `X` is 2-D, with the pixels in this order; None infers square RGB
         images. Of files, the size to read them at.
     pixel_range : "auto" or tuple of (low, high), default="auto"
-        Range of the pixels given, mapped to what the network was trained on. ``"auto"`` takes
-        integers within 0 to 255 for [0, 255], unsigned 16-bit integers beyond it for [0, 65535],
-        bools for [0, 1], floats for the first of [0, 1], [-1, 1] and [0, 255] that holds them,
-        and anything else, with a warning, for (min, max) of `X`. It warns where it is in doubt.
+        Range of the pixels given, mapped to what the network was trained on. ``"auto"`` detects it:
+        [0, 255] for integers within it, [0, 65535] for larger unsigned 16-bit integers, [0, 1] for
+        bools, the first of [0, 1], [-1, 1] and [0, 255] that holds floats, and for anything
+        else, with a warning, (min, max) of `X`. It warns where the guess is uncertain.
     feature_layers : {"last", "blocks", "all", "depthwise"}, default="blocks"
-        What of the network are the features, each map averaged over its pixels: ``"blocks"``, the
-        outputs of all blocks (1,504 numbers at `alpha` 1.0); ``"last"``, the last convolution
-        (1,280 numbers); ``"all"``, both; ``"depthwise"``, what the convolutions within the blocks
-        put out (7,136 numbers): the most accurate, and five times the work for the head.
+        Which outputs of the network are the features, each map averaged over its pixels:
+        ``"blocks"``, all blocks (1,504 numbers at `alpha` 1.0); ``"last"``, the last convolution
+        (1,280 numbers); ``"all"``, both; ``"depthwise"``, the outputs of the depthwise convolutions
+        (7,136 numbers): the most accurate, and five times the work for the head.
     hidden_units : int or tuple of int, default=(256,)
         Widths of the fully connected layers between the features and the output layer; a number
         is one layer.
     dropout : float, default=0.3
-        Share in [0, 1) of the inputs of each dense layer, the output layer too, that is dropped
-        while training.
+        Fraction in [0, 1) of the inputs of each dense layer, including the output layer, that is
+        dropped during training.
     optimizer : str, default="adam"
         Name of a Keras optimizer.
     learning_rate : float, default=1e-3
         Peak step size per mini-batch, followed by a cosine decay to zero over `epochs`.
     label_smoothing : float, default=0.0
-        In [0, 1): share of the target that is spread over all classes. The loss is categorical
+        In [0, 1): fraction of the target that is spread over all classes. The loss is categorical
         cross-entropy.
     weight_decay : float, default=0.0
         The optimizer's decoupled decay of the kernels.
     batch_size : int or "auto", default="auto"
-        Images a training step. "auto" is 64; in a `fit` on fewer than 1,984, 992 or 496 images it
+        Images per training step. "auto" is 64; in a `fit` on fewer than 1,984, 992 or 496 images it
         is 32, 16 or 8, so that an epoch has at least 31 steps or batches of 8.
     epochs : int, default=20
         Passes over the training images.
     augmentation : {None, "flip", "flip_translate"} or keras.layers.Layer, default=None
         ``"flip"`` computes the features of each image and of its mirror image, and draws one of
         them in every epoch; ``"flip_translate"`` adds both shifted by up to an eighth of the side.
-        The network runs two or four times an image instead of once; with
+        The network runs two or four times per image instead of once; with
         ``fine_tune_blocks="all"``, images are changed anew in every epoch of fine-tuning. A Keras
         layer (a copy, given float32 pixels in `pixel_range_`) changes them anew in every epoch of
-        both phases: the network runs over all images in each, and a `UserWarning` says so. Not
-        possible are ``AugMix``, ``CutMix``, ``MixUp`` and layers that cannot be copied.
+        both phases: the network runs over all images in each, and a `UserWarning` says so.
+        ``AugMix``, ``CutMix``, ``MixUp`` and layers that cannot be copied are refused.
     fine_tune_epochs : int, default=0
         Epochs of a second phase, after those of the head: the top of the network is unfrozen and
-        trained with the head. What stays frozen runs once an image and view.
+        trained with the head. What stays frozen runs once per image and view.
     fine_tune_blocks : int or "all", default=4
         How many of the 17 inverted residual blocks are unfrozen, counted from the top, together
         with the last convolution. ``"all"`` is the whole network.
@@ -93,7 +108,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
         loss on it has not improved for `n_iter_no_change` epochs, and to restore the weights of
         the best epoch of both phases.
     validation_fraction : float, default=0.1
-        In (0, 1): share that is held out.
+        In (0, 1): fraction that is held out.
     n_iter_no_change : int, default=5
         Epochs without improvement before training stops.
     class_weight : dict, "balanced" or None, default=None
@@ -101,30 +116,30 @@ class MobileNetV2Classifier(BaseImageClassifier):
     test_time_augmentation : bool, default=False
         Whether to average the probabilities of each image and its mirror image.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last fit for `epochs` more. The classes must be the same,
+        Whether `fit` continues from the last fit for `epochs` more. The classes must be the same,
         and so must `weights`, `alpha`, `input_size`, `image_shape`, `pixel_range`,
         `feature_layers` and `hidden_units`.
     feature_cache : "memory", path or None, default="memory"
-        Where features are kept: in this process (up to 1 GiB), in a folder shared by processes
+        Where features are cached: in this process (up to 1 GiB), in a folder shared by processes
         and later runs (up to 10 GiB), or nowhere.
     engine : {"auto", "tensorflow", "openvino"}, default="auto"
-        What runs the network. ``"auto"`` is OpenVINO on a CPU if it is installed, else TensorFlow.
+        What runs the network. ``"auto"`` is OpenVINO on a CPU if installed, else TensorFlow.
     precision : {"float32", "bfloat16"}, default="float32"
-        ``"bfloat16"`` takes about 0.6 of the time where the processor has it, and predicts another
-        class for 2 to 6 % of the images. In fine-tuning it is that of the products in 1 x 1
-        convolutions; weights and all else stay in float32.
+        ``"bfloat16"`` takes about 0.6 of the time on processors that support it, and predicts
+        another class for 2 to 6 % of the images. In fine-tuning only the 1 x 1 convolutions are
+        computed in it; weights and all else stay in float32.
     checkpoint_dir : path, default=None
-        Folder where a fit leaves its state after each epoch. A fit that was interrupted goes on
-        from its last finished epoch when it is started again with the same parameters, data and
-        `random_state` (an int), and ends as if it had not been; then it removes what it left.
-        States of fits that were given up are removed by later ones, after 30 days.
+        Folder where a fit saves its state after each epoch. An interrupted fit resumes after its
+        last finished epoch when it is started again with the same parameters, data and
+        `random_state` (an int), and gives the same result; then it deletes its checkpoint.
+        Checkpoints of abandoned fits are deleted by later ones, after 30 days.
     callbacks : list of keras.callbacks.Callback, default=None
-        A deep copy runs in each fit. One that listens to batches makes training slower, one that
-        sets the learning rate has no effect, and one that saves the model may save its weights
-        only. Callbacks of scikit-learn (1.9) go to `set_callbacks`; they hear of every epoch.
+        Each fit runs deep copies. A callback with batch hooks slows training down, one that sets
+        the learning rate has no effect, and one that saves the model may save its weights
+        only. scikit-learn's own callbacks (1.9) go to `set_callbacks`; they see every epoch.
     random_state : int, RandomState or None, default=None
-        Decides the initial head, the order of the images and the dropout. None is another seed in
-        each fit, from the operating system: NumPy's global state is neither used nor changed.
+        Seeds the initial head, the order of the images and the dropout. None draws another seed
+        for each fit from the operating system: NumPy's global state is neither used nor changed.
     verbose : int, default=0
         1 shows a progress bar.
 
@@ -137,27 +152,27 @@ class MobileNetV2Classifier(BaseImageClassifier):
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns of `X`, where it was a frame of rows.
     n_samples_seen_ : int
-        Images that were trained on, those held out not counted. `partial_fit` and `warm_start` add
-        theirs.
+        Images that were trained on, without those held out. `partial_fit` and `warm_start` add to
+        it.
     image_shape_ : tuple of three ints
     resize_ : {"stretch", "crop", "pad"} or None
         How files were brought to `image_shape_`, and new ones will be: "stretch", or the `resize`
         of the `ImageFiles` that were given; None after a fit on an array.
     pixel_range_ : tuple of two floats
-        What `pixel_range` stood for.
+        The range that was used.
     engine_ : str
-        What ran the network.
+        The engine that ran the network.
     history_ : dict of list of float
         ``loss`` and ``accuracy`` of each epoch of both phases; ``val_loss`` and ``val_accuracy``
-        where there was a validation set.
+        if there was a validation set.
     fine_tune_start_ : int or None
         Index in `history_` of the first epoch of fine-tuning; None if there was none.
     n_iter_ : int
-        Epochs that ran, of both phases.
+        Number of epochs that ran, of both phases.
     head_ : scikeras.wrappers.KerasClassifier
-        The head: features in.
+        The head: it takes features.
     model_ : keras.Model
-        The whole: images with pixels in `pixel_range_` in, probabilities out.
+        The whole model: images with pixels in `pixel_range_` in, probabilities out.
     callbacks_ : list of keras.callbacks.Callback
         The copies that ran.
 

@@ -52,6 +52,8 @@ class MobileNetV2Features(
     Nothing is trained: `fit` looks at the shape and the range of the pixels only. The network
     runs once over each image; features are kept and shared with `MobileNetV2Classifier`.
 
+    Read more in the :ref:`User Guide <network>`.
+
     Parameters
     ----------
     weights : {"imagenet", "cifar10"}, path or None, default="imagenet"

@@ -67,6 +67,8 @@ class ImageNormalizer(
 ):
     """Map the pixels of images to a common range.
 
+    Read more in the :ref:`User Guide <normalizer>`.
+
     Parameters
     ----------
     method : {"unit", "symmetric", "standardize"}, default="unit"

@@ -12,6 +12,8 @@ from sklearn.utils.multiclass import unique_labels
 def most_confused(y_true: ArrayLike, y_pred: ArrayLike) -> list[tuple[Any, Any, int]]:
     """Count which classes are taken for which others.
 
+    Read more in the :ref:`User Guide <displays>`.
+
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)

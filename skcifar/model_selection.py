@@ -46,6 +46,8 @@ def find_learning_rate(
     the last, until the loss grows out of bounds. The suggestion is a third of the rate at which
     the smoothed loss is least: there it still falls.
 
+    Read more in the :ref:`User Guide <searches>`.
+
     Parameters
     ----------
     estimator : MobileNetV2Classifier, or Pipeline that ends in one

@@ -153,7 +153,7 @@ def test_more_blocks_than_it_has_are_refused(images):
 
 
 def test_weights_of_other_networks_are_unknown(images):
-    with pytest.raises(FileNotFoundError, match="is no file, and none of the names None"):
+    with pytest.raises(FileNotFoundError, match="is not a file, and not one of the names None"):
         make_toy(weights="imagenet").fit(*images)
 
 

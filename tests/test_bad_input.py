@@ -134,7 +134,7 @@ BAD_WEIGHTS = {
     "weights zero": bad_weights("sample_weight is zero for every row", np.zeros(24)),
     "weights too short": bad_weights(r"inconsistent numbers of samples: \[24, 23\]", np.ones(23)),
     "weights 2-D": bad_weights(r"sample_weight has shape \(24, 1\)", np.ones((24, 1))),
-    "weights words": bad_weights("sample_weight must hold one number a row", ["heavy"] * 24),
+    "weights words": bad_weights("sample_weight must hold one number per row", ["heavy"] * 24),
     "weights sparse": bad_weights(
         "Sparse data was passed for sample_weight", csr_array(np.ones((24, 1))), error=TypeError
     ),
@@ -176,7 +176,7 @@ BAD_COMBINATIONS = {
         parameters={"early_stopping": True},
     ),
     "weights not there": Bad(
-        "weights='missing.weights.h5' is no file",
+        "weights='missing.weights.h5' is not a file",
         parameters={"weights": "missing.weights.h5"},
         error=FileNotFoundError,
     ),

@@ -235,7 +235,7 @@ def test_folder_that_cannot_be_written_warns_and_the_fit_goes_on(data, tmp_path)
     no_folder = tmp_path / "file"
     no_folder.write_text("in the way")
     options = {**OPTIONS, "fine_tune_epochs": 0, "epochs": 1}
-    with pytest.warns(UserWarning, match="could not be left in checkpoint_dir"):
+    with pytest.warns(UserWarning, match="could not be saved in checkpoint_dir"):
         MobileNetV2Classifier(**options, checkpoint_dir=no_folder).fit(*data)
 
 

@@ -19,7 +19,14 @@ import skcifar
 from skcifar.datasets import make_images
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-GENERATED = {"_build", "_templates", "auto_examples", "generated", "sg_execution_times.rst"}
+GENERATED = {
+    "_build",
+    "_output",
+    "_templates",
+    "auto_examples",
+    "generated",
+    "sg_execution_times.rst",
+}
 PAGES = {
     page.relative_to(DOCS).as_posix(): page.read_text()
     for page in sorted(DOCS.rglob("*.rst"))
@@ -337,8 +344,10 @@ def a_few_files(tmp_path_factory):
 def write_small_cifar10(folder):
     folder.mkdir()
     for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
-        X, y = make_images(n_samples=40, n_classes=10, random_state=0)
-        batch = {"data": X.transpose(0, 3, 1, 2).reshape(40, -1), "labels": y.tolist()}
+        # Pages take the test images where there are no ImageNet weights, and split them.
+        n = 160 if name == "test_batch" else 40
+        X, y = make_images(n_samples=n, n_classes=10, random_state=0)
+        batch = {"data": X.transpose(0, 3, 1, 2).reshape(n, -1), "labels": y.tolist()}
         (folder / name).write_bytes(pickle.dumps(batch, protocol=2))
 
 
@@ -349,6 +358,8 @@ def a_new_users_machine(a_few_files, tmp_path, monkeypatch, without_pictures):
         (tmp_path / name).symlink_to(a_few_files / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(a_few_files))
+    monkeypatch.setenv("KERAS_HOME", str(a_few_files))
+    monkeypatch.setenv("SKCIFAR_OFFLINE", "1")
     weights, path_of = (
         a_few_files / "random.weights.h5",
         skcifar._weights.loading.imagenet_weights_path,

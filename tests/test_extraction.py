@@ -87,7 +87,7 @@ def test_openvino_runs_in_the_precision_asked_for():
 
 def test_precision_that_the_processor_lacks_is_an_error(monkeypatch):
     monkeypatch.setattr(tensorflow_engine, "has_bfloat16", lambda: False)
-    with pytest.raises(ValueError, match=r'not to be had .* Pass precision="float32"'):
+    with pytest.raises(ValueError, match=r'not available .* Pass precision="float32"'):
         check_precision("tensorflow", "bfloat16")
 
 

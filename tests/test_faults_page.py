@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
-PAGE = TESTS.parent / "docs" / "user_guide" / "faults.rst"
+PAGE = TESTS.parent / "docs" / "tested_faults.rst"
 
 
 def named_tests():

@@ -143,7 +143,7 @@ def test_classifier_predicts_alike_with_and_without_it(make_classifier, images, 
 
 def test_classifier_learns_from_standardised_images(make_classifier, images, new_images):
     pipeline = make_pipeline(ImageNormalizer("standardize"), make_classifier())
-    with pytest.warns(UserWarning, match="which is no usual range"):
+    with pytest.warns(UserWarning, match="which is not a usual range"):
         pipeline.fit(*images)
     assert pipeline.score(*new_images) > 0.9
 

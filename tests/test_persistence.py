@@ -266,9 +266,9 @@ def test_a_link_is_followed(make_classifier, tmp_path):
 
 
 def test_what_is_no_file_is_not_replaced(make_classifier, tmp_path):
-    with pytest.raises(OSError, match="there is something that is no file"):
+    with pytest.raises(OSError, match="something that is not a file is there"):
         save(make_classifier(), tmp_path)
-    with pytest.raises(OSError, match="there is something that is no file"):
+    with pytest.raises(OSError, match="something that is not a file is there"):
         save(make_classifier(), "/dev/full")
     assert not Path("/dev/full").is_file()
 

@@ -400,7 +400,7 @@ def test_a_fit_that_diverges_raises_what_to_turn_down(make_classifier, images, p
     classifier = make_classifier(epochs=2).fit(*images)
     before, history = classifier.predict_proba(images[0]), classifier.history_
     classifier.set_params(**DIVERGING[phase])
-    with pytest.raises(ValueError, match=rf"diverged in epoch \d+ .* Turn down {name}=1e\+30\."):
+    with pytest.raises(ValueError, match=rf"diverged in epoch \d+ .* Lower {name}=1e\+30\."):
         classifier.fit(*images)
     np.testing.assert_array_equal(classifier.predict_proba(images[0]), before)
     assert classifier.history_ is history
@@ -411,7 +411,7 @@ def test_a_pass_that_diverges_raises_and_leaves_the_classifier_as_it_was(make_cl
     classifier = make_classifier(optimizer="sgd", batch_size=8)
     before = classifier.partial_fit(X, y, classes=[0, 1, 2]).predict_proba(X)
     classifier.set_params(learning_rate=1e30)
-    with pytest.raises(ValueError, match=r"Turn down learning_rate=1e\+30\."):
+    with pytest.raises(ValueError, match=r"Lower learning_rate=1e\+30\."):
         classifier.partial_fit(X, y)
     np.testing.assert_array_equal(classifier.predict_proba(X), before)
 
@@ -426,7 +426,7 @@ def test_the_best_epoch_of_a_fit_that_diverged_later_is_kept_with_a_warning(
                 self.model.set_weights(weights)
 
     classifier = make_classifier(epochs=9, early_stopping=True, callbacks=[Explode()])
-    with pytest.warns(UserWarning, match="diverged in epoch 3 .* of an epoch before it are kept"):
+    with pytest.warns(UserWarning, match="diverged in epoch 3 .* of an earlier epoch are kept"):
         classifier.fit(*images)
     assert classifier.n_iter_ == 3
     assert np.isfinite(classifier.predict_proba(images[0])).all()

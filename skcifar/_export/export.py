@@ -28,6 +28,8 @@ def export(
     mirroring and the steps of a Pipeline are in it. An ONNX file holds ``class_names`` and
     ``pixel_range`` too, as JSON in the custom metadata of the model.
 
+    Read more in the :ref:`User Guide <saving>`.
+
     Parameters
     ----------
     estimator : MobileNetV2Classifier or Pipeline

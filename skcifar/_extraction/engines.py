@@ -68,7 +68,7 @@ def check_precision(engine, precision):
     """
     if precision == "bfloat16" and not _ENGINES[engine].has_bfloat16():
         raise ValueError(
-            f'precision="bfloat16" is not to be had from engine={engine!r} on this processor. '
+            f'precision="bfloat16" is not available with engine={engine!r} on this processor. '
             'Pass precision="float32".'
         )
 
@@ -82,7 +82,7 @@ def check_training_precision(precision):
     """
     if precision == "bfloat16" and not tensorflow_engine.has_bfloat16():
         raise ValueError(
-            'precision="bfloat16" is not to be had from TensorFlow, which does the fine-tuning, on '
+            'precision="bfloat16" is not available in TensorFlow, which does the fine-tuning, on '
             'this processor. Pass precision="float32", or fine_tune_epochs=0.'
         )
 

@@ -37,6 +37,8 @@ _USE_RESOLUTION = 3600  # seconds: a row used again sooner is not marked again
 def clear_feature_cache(path: PathLike | None = None) -> None:
     """Forget the features that were kept.
 
+    Read more in the :ref:`User Guide <cache>`.
+
     Parameters
     ----------
     path : str or path-like, default=None
@@ -213,8 +215,8 @@ class DiskStore:
             if not self._warned:
                 self._warned = True
                 warnings.warn(
-                    f"The feature cache {str(self._path)!r} could not be {verb} ({error}); going "
-                    "on without it. Free some space, mend the permissions, empty it with "
+                    f"The feature cache {str(self._path)!r} could not be {verb} ({error}); "
+                    "continuing without it. Free some space, fix the permissions, empty it with "
                     "clear_feature_cache(path), or pass another feature_cache.",
                     UserWarning,
                     stacklevel=4,

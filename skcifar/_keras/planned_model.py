@@ -96,7 +96,7 @@ class PlannedModel(keras.Model):
     def fit(self, x, y, *, phase, inputs_by_epoch=None, **_):
         """Train for the epochs of a `Phase` and return the history.
 
-        It ends with an epoch whose loss is no finite number.
+        It ends with an epoch whose loss is not a finite number.
 
         Parameters
         ----------

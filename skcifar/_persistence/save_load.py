@@ -22,6 +22,8 @@ def save(estimator: BaseEstimator, path: PathLike) -> None:
     The file holds numbers and text, no pickles and no code. It is written beside `path`, synced
     and renamed: a crash leaves the file that was there before, or the new one.
 
+    Read more in the :ref:`User Guide <saving>`.
+
     Parameters
     ----------
     estimator : MobileNetV2Classifier, MobileNetV2Features, ImageNormalizer or Pipeline
@@ -79,6 +81,8 @@ def load(path: PathLike) -> Any:
     """Load an estimator that `save` wrote.
 
     Checksums, sizes and types are checked first, and no code in the file is run.
+
+    Read more in the :ref:`User Guide <saving>`.
 
     Parameters
     ----------

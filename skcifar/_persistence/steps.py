@@ -41,7 +41,7 @@ def decode_step(content, archive, notes):
     if "skops" in content:
         return _decode_with_skops(archive.read_bytes(content["skops"]))
     if content["passthrough"] not in (None, "passthrough"):
-        raise ValueError("it names a step that is no estimator")
+        raise ValueError("it names a step that is not an estimator")
     return content["passthrough"]
 
 

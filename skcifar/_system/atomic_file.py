@@ -60,13 +60,13 @@ def replaced_file(path):
         raise OSError(
             error.errno,
             f"{path} could not be written: {error.strerror or error}. What was there is "
-            "untouched. Free some space, mend the folder, or pass another path.",
+            "untouched. Free some space, check the folder, or pass another path.",
         ) from error
 
 
 def _check_may_be_replaced(path):
     if path.exists() and not path.is_file():
-        raise OSError("there is something that is no file")
+        raise OSError("something that is not a file is there")
 
 
 def _remove_abandoned_parts(folder):

@@ -83,14 +83,16 @@ def _check_sha256(file, expected):
     file.seek(0)
     found = hashlib.file_digest(file, "sha256").hexdigest()
     if expected not in (None, found):
-        raise OSError(f"another file came: its SHA-256 is {found}, expected {expected}")
+        raise OSError(f"a different file was received: its SHA-256 is {found}, expected {expected}")
 
 
 def _check_signature(file, expected):
     file.seek(0)
     found = file.read(len(expected))
     if found != expected:
-        raise OSError(f"another file came: it begins with {found!r}, expected {expected!r}")
+        raise OSError(
+            f"a different file was received: it begins with {found!r}, expected {expected!r}"
+        )
 
 
 def _receive(url, file, name):
@@ -116,7 +118,7 @@ def _watch(transfer):
             mark, give_up = transfer.received, time.monotonic() + _PATIENCE
         if time.monotonic() > give_up:
             host = urlsplit(transfer.url).hostname
-            raise TimeoutError(f"nothing, or next to nothing, came from {host} for {_PATIENCE:g} s")
+            raise TimeoutError(f"almost nothing was received from {host} for {_PATIENCE:g} s")
         yield transfer.received, transfer.expected
 
 

@@ -76,7 +76,7 @@ def check_no_distribution_scope():
         raise ValueError(
             f"fit was called within the scope of {type(tf.distribute.get_strategy()).__name__}, "
             "whose variables it cannot train. Call it outside of `with strategy.scope():`; many "
-            "fits at once are spread with n_jobs."
+            "fits at once are run in parallel with n_jobs."
         )
 
 

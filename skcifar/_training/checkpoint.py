@@ -149,7 +149,7 @@ class PhaseCheckpoint:
                 np.savez(file, state=json.dumps(state), **named)
         except OSError as error:
             warnings.warn(
-                f"The state of the fit could not be left in checkpoint_dir ({error}).",
+                f"The state of the fit could not be saved in checkpoint_dir ({error}).",
                 UserWarning,
                 stacklevel=2,
             )

@@ -35,10 +35,10 @@ def has_diverged(losses, arrays, parameter, value):
     if is_finite and np.isfinite(losses[-1]):
         return False
     what = f"Training diverged in epoch {len(losses)} (loss {losses[-1]:g})"
-    cure = f"Turn down {parameter}={value:g}."
+    cure = f"Lower {parameter}={value:g}."
     if not is_finite:
         raise DivergedError(f"{what}. {cure}")
     warnings.warn(
-        f"{what}; the weights of an epoch before it are kept. {cure}", UserWarning, stacklevel=6
+        f"{what}; the weights of an earlier epoch are kept. {cure}", UserWarning, stacklevel=6
     )
     return True

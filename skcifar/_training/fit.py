@@ -165,7 +165,7 @@ class Fit:
         if not (self._goes_on or isinstance(parameters.random_state, Integral)):
             warnings.warn(
                 f"checkpoint_dir is not used with random_state={parameters.random_state}: the same "
-                "fit, started again, would draw another seed, and never go on from what was left. "
+                "fit, started again, would draw another seed, and could not resume. "
                 "Pass an int as random_state.",
                 UserWarning,
                 stacklevel=5,

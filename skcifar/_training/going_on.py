@@ -50,9 +50,9 @@ def check_unchanged(classifier):
     ]
     if changed:
         raise ValueError(
-            "This call goes on with the network and the head of the last fit, which were made with "
-            f"other parameters: {', '.join(changed)}. Set them back, or begin anew: with a clone, "
-            "or with fit and warm_start=False."
+            "This call continues with the network and the head of the last fit, which were made "
+            f"with other parameters: {', '.join(changed)}. Set them back, or start afresh: with a "
+            "clone, or with fit and warm_start=False."
         )
 
 

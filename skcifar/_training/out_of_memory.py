@@ -12,7 +12,7 @@ def advice_when_out_of_memory():
         if not _is_out_of_memory(error):
             raise
         raise MemoryError(
-            f"The fit ran out of memory ({_gist(error)}). Turn down what takes most of it: "
+            f"The fit ran out of memory ({_gist(error)}). Reduce what takes most of it: "
             "input_size, hidden_units, augmentation (the features of each view are kept), and "
             "batch_size or fine_tune_blocks when fine-tuning. Or pass fewer images at a time, to "
             "partial_fit."

@@ -104,7 +104,7 @@ def check_weights(sample_weight, X, *, name="sample_weight"):
     weights = _check_floats(sample_weight, name)
     if weights.ndim != 1:
         raise ValueError(
-            f"{name} has shape {weights.shape}; expected one weight a row: (n_samples,)."
+            f"{name} has shape {weights.shape}; expected one weight per row: (n_samples,)."
         )
     check_consistent_length(X, weights)
     if weights.min() < 0:
@@ -126,7 +126,7 @@ def _check_floats(values, name):
     except ValueError as error:
         if name in str(error):
             raise
-        raise ValueError(f"{name} must hold one number a row. {error}") from error
+        raise ValueError(f"{name} must hold one number per row. {error}") from error
 
 
 def check_class_weight(class_weight, classes, labels, weights):

@@ -48,7 +48,7 @@ def guess_pixel_range(images, low, high):
         return (bounds, doubt) if doubt or dtype.kind != "f" else _with_small_part(high, bounds)
     # One value: a width that float32 tells apart.
     bounds = (low, high if high > low else low + max(1.0, abs(low) / 2**20))
-    return bounds, "which is no usual range; it is mapped to what the network was trained on"
+    return bounds, "which is not a usual range; it is mapped to what the network was trained on"
 
 
 def _lies_within(low, high, bounds, tolerance):

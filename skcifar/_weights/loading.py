@@ -59,7 +59,7 @@ def load_backbone(network_type, weights, alpha, input_size, image_shape):
     if not path.is_file():
         listed = ", ".join([*map(_quoted, names), "None"])
         raise FileNotFoundError(
-            f"weights={str(weights)!r} is no file, and none of the names {listed}. "
+            f"weights={str(weights)!r} is not a file, and not one of the names {listed}. "
             f"{_advice(str(weights), names)}"
         )
     return network, _from_file(path, network)

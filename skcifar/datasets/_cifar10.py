@@ -196,7 +196,7 @@ def _read_batch(file, path):
         raise
     # Damaged pickles raise nearly anything, from EOFError to MemoryError.
     except Exception as error:
-        raise _damaged(path, f"it holds no batch ({error!r})", path.parent) from error
+        raise _damaged(path, f"it does not hold a batch ({error!r})", path.parent) from error
     problem = _problem(rows, labels)
     if problem:
         raise _damaged(path, problem, path.parent)

@@ -82,7 +82,7 @@ class _Unpickler(pickle._Unpickler):
             "encode": str.encode,  # how Python 3 writes bytes for Python 2
         }
         if module.replace("._core", ".core") not in _MODULES or name not in known:
-            raise pickle.UnpicklingError(f"it holds {module}.{name}, which is no array")
+            raise pickle.UnpicklingError(f"it holds {module}.{name}, which is not an array")
         return known[name]
 
 

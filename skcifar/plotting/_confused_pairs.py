@@ -28,6 +28,8 @@ class ConfusedPairsDisplay:
 
     It is recommended to use `from_estimator` or `from_predictions`.
 
+    Read more in the :ref:`User Guide <displays>`.
+
     Parameters
     ----------
     pairs : list of (true, predicted, count)

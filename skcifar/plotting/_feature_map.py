@@ -29,6 +29,8 @@ class FeatureMapDisplay:
 
     It is recommended to use `from_estimator`.
 
+    Read more in the :ref:`User Guide <displays>`.
+
     Parameters
     ----------
     embedding : array-like of shape (n_samples, 2)

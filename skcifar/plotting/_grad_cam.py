@@ -34,6 +34,8 @@ class GradCAMDisplay:
 
     It is recommended to use `from_estimator`.
 
+    Read more in the :ref:`User Guide <displays>`.
+
     Parameters
     ----------
     images : ndarray of shape (n_samples, height, width, 3)

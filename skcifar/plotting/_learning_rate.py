@@ -13,6 +13,8 @@ from ._drawing import colors_and_markers, merge_style, single_axes
 class LearningRateDisplay:
     """Loss of a short run over growing learning rates, with the suggested one marked.
 
+    Read more in the :ref:`User Guide <displays>`.
+
     Parameters
     ----------
     learning_rates : array-like of shape (n_steps,)

@@ -23,6 +23,8 @@ class PredictionsDisplay:
 
     It is recommended to use `from_estimator` or `from_predictions`.
 
+    Read more in the :ref:`User Guide <displays>`.
+
     Parameters
     ----------
     images : ndarray of shape (n_samples, height, width, 3)

@@ -78,7 +78,7 @@ def _listed_names(classes, class_names):
     if len(classes) != len(names):
         raise ValueError(
             f"class_names holds {len(names)} names for {len(classes)} classes "
-            f"({listing(classes)}). Pass one name a class, in sorted order of the classes, or "
+            f"({listing(classes)}). Pass one name per class, in sorted order of the classes, or "
             "a dict of class and name."
         )
     return names

@@ -21,10 +21,12 @@ _MAX_NAMED_FOLDS = 10
 class TrainingHistoryDisplay:
     """Loss and accuracy over the epochs, of training and validation, for one or several fits.
 
+    Read more in the :ref:`User Guide <displays>`.
+
     Parameters
     ----------
     histories : dict of str to dict
-        For each fit, by the name drawn in the legend, a dict of lists of one value an epoch:
+        For each fit, by the name drawn in the legend, a dict of lists of one value per epoch:
         ``loss``, ``accuracy`` and, where there was a validation set, ``val_loss`` and
         ``val_accuracy``.
     fine_tune_starts : dict of str to int, default=None
@@ -248,13 +250,13 @@ def _check_history(name, history):
     if not set(_METRICS) <= set(history):
         raise ValueError(
             f"The history of {name!r} has the keys {sorted(history)}; 'loss' and 'accuracy' are "
-            "drawn. Pass lists of one value an epoch under both."
+            "drawn. Pass lists of one value per epoch under both."
         )
     drawn = [prefix + metric for prefix in _SPLITS.values() for metric in _METRICS]
     lengths = {key: len(history[key]) for key in drawn if key in history}
     if len(set(lengths.values())) > 1:
         raise ValueError(
-            f"The lists in the history of {name!r} differ in length: {lengths}. Pass one value an "
+            f"The lists in the history of {name!r} differ in length: {lengths}. Pass one value per "
             "epoch in each."
         )
 

@@ -152,7 +152,7 @@ def test_folder_in_place_of_a_batch_is_named(home):
 def test_truncated_batch_is_named(home):
     path = home / FOLDER / "test_batch"
     path.write_bytes(path.read_bytes()[:-3000])
-    assert_damaged(home, str(path), "it holds no batch")
+    assert_damaged(home, str(path), "it does not hold a batch")
 
 
 ROWS, LABELS = rows_and_labels("test_batch")
@@ -161,9 +161,9 @@ ROWS, LABELS = rows_and_labels("test_batch")
 @pytest.mark.parametrize(
     ("batch", "found"),
     [
-        ([ROWS, LABELS], "it holds no batch (TypeError"),
-        ({"data": ROWS}, "it holds no batch (KeyError('labels'))"),
-        ({"data": ROWS, "labels": [[1], [1, 2]]}, "it holds no batch (ValueError"),
+        ([ROWS, LABELS], "it does not hold a batch (TypeError"),
+        ({"data": ROWS}, "it does not hold a batch (KeyError('labels'))"),
+        ({"data": ROWS, "labels": [[1], [1, 2]]}, "it does not hold a batch (ValueError"),
         ({"data": ROWS.tolist(), "labels": LABELS}, "its data are int64 of shape (4, 3072)"),
         ({"data": ROWS.astype(float), "labels": LABELS}, "its data are float64"),
         ({"data": ROWS[:, :3000], "labels": LABELS}, "shape (4, 3000), not uint8"),
@@ -210,7 +210,7 @@ def test_hostile_pickle_runs_nothing(home, tmp_path, function, protocol):
     attack = _Hostile(function, f"open({str(victim)!r}, 'w')")
     batch = {"data": ROWS, "labels": LABELS, "filenames": attack}
     (home / FOLDER / "test_batch").write_bytes(pickle.dumps(batch, protocol=protocol))
-    assert_damaged(home, "which is no array")
+    assert_damaged(home, "which is not an array")
     assert not victim.exists()
 
 

@@ -58,7 +58,7 @@ def test_arrays_of_other_things_are_refused(array, protocol):
     ],
 )
 def test_only_the_names_of_arrays_are_known(name):
-    with pytest.raises(pickle.UnpicklingError, match="which is no array"):
+    with pytest.raises(pickle.UnpicklingError, match="which is not an array"):
         load(f"c{name}\n.".encode())
 
 

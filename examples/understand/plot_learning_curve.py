@@ -5,13 +5,13 @@ Learning curve: would more images help?
 How does the accuracy grow with the number of training images?
 
 scikit-learn's `LearningCurveDisplay` fits the classifier on more and more of the images. The
-network runs over each image once in all, so the whole curve costs little more than its last point.
+network runs over each image only once, so the whole curve costs little more than its last point.
 """
 
 # %%
 # Data
 # ----
-# A part of CIFAR-10, or what is there instead: it says what, and why.
+# A part of CIFAR-10 where it is available, otherwise data that need no download.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -38,7 +38,7 @@ display = LearningCurveDisplay.from_estimator(
     std_display_style="errorbar",
 )
 display.errorbar_[0].lines[0].set_linestyle("--")
-display.ax_.legend(["images that were trained on", "images that were held out"])
+display.ax_.legend(["training images", "held-out images"])
 display.ax_.set(xscale="log", title=data.name)
 display.ax_.set_xticks(display.train_sizes, display.train_sizes, minor=False)
 display.ax_.minorticks_off()

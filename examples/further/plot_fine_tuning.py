@@ -22,28 +22,28 @@ from skcifar.plotting import TrainingHistoryDisplay
 # %%
 # Data
 # ----
-# A small part, so that the ladder is climbed in a minute or two.
+# A small part, so that the example takes a minute or two.
 
 data = fetch_example_data(n_train=1200, n_test=500)
 print(data.DESCR)
 X_train, X_test, y_train, y_test = data.X_train, data.X_test, data.y_train, data.y_test
 
 # %%
-# The ladder
-# ----------
+# Four recipes
+# ------------
 
 frozen = {"weights": data.weights, "epochs": 10, "random_state": 0}
-# A photograph and its mirror image show the same; a mirrored digit is no digit.
+# A photograph may be mirrored, a digit may not.
 views = "flip" if data.name == "CIFAR-10" else None
 tuned = {**frozen, "augmentation": views, "fine_tune_epochs": 4, "fine_tune_learning_rate": 5e-4}
-ladder = {
+recipes = {
     "frozen": frozen,
     "frozen, mirrored views": {**frozen, "augmentation": "flip"},
     "top 2 blocks": {**tuned, "fine_tune_blocks": 2},
     "top 4 blocks": {**tuned, "fine_tune_blocks": 4},
 }
 fitted = {}
-for recipe, parameters in ladder.items():
+for recipe, parameters in recipes.items():
     start = time.perf_counter()
     fitted[recipe] = MobileNetV2Classifier(**parameters).fit(X_train, y_train)
     seconds = time.perf_counter() - start
@@ -85,6 +85,6 @@ for label, gain in zip(data.target_names[order[::-1]][:3], gains, strict=False):
     print(f"{label}: {gain:+.2f}")
 
 # %%
-# The printed lines read the picture aloud: what fine-tuning adds as a whole, at what price, and
-# the three classes that gain most. On a subset this small some classes may lose a little. Mirrored
-# views are good for photographs, and do harm to digits.
+# The printed lines say what fine-tuning adds overall, how long it takes, and which three classes
+# gain most. On a subset this small some classes may lose a little. Mirrored views help with
+# photographs, and harm digits.

@@ -2,7 +2,7 @@
 Saving and exporting
 ====================
 
-Is a classifier the same after it was saved, or exported to another runtime?
+Does a classifier predict the same after it was saved, or exported to another runtime?
 
 `save` and `load` keep a classifier for Python. `export` writes a bare model that programs without
 Python can run; here it goes to OpenVINO.
@@ -11,7 +11,7 @@ Python can run; here it goes to OpenVINO.
 # %%
 # A classifier
 # ------------
-# On a part of CIFAR-10, or on what is there instead: it says what, and why.
+# On a part of CIFAR-10 where it is available, otherwise on data that need no download.
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -4,15 +4,15 @@ Finding learning rates to search
 
 Which learning rates are worth a grid search?
 
-`find_learning_rate` trains for a moment, at rates that grow with every step, and watches the loss:
-too small a rate changes nothing, too large a one breaks what was learned. What it suggests lies
-between.
+`find_learning_rate` trains briefly, with a learning rate that grows with every step, and watches
+the loss: too small a rate changes nothing, too large a one makes training diverge. It suggests a
+rate in between.
 """
 
 # %%
 # Data
 # ----
-# A part of CIFAR-10, or what is there instead: it says what, and why.
+# A part of CIFAR-10 where it is available, otherwise data that need no download.
 
 import matplotlib.pyplot as plt
 
@@ -46,6 +46,6 @@ for learning_rate in (found.suggestion / 100, found.suggestion):
     print(f"Accuracy at {learning_rate:.2g}: {accuracy:.3f}")
 
 # %%
-# The loss is level at the left, where the steps are too small, and falls, and rises at the right,
-# where they are too large. The suggestion lies where it falls; a hundredth of it learns far less in
-# the same time.
+# On the left the steps are too small and the loss stays flat; on the right they are too large and
+# it rises. The suggestion lies where the loss falls; a hundredth of it learns far less in the same
+# time.

@@ -2,16 +2,16 @@
 A map of the features
 =====================
 
-Which classes lie close together for the network, before anything is trained?
+Which classes look alike to the network, before anything is trained?
 
-The frozen network turns an image into 1,504 numbers. Projected to two dimensions they make a map:
-what lies together looks alike to the network, and will be hard to tell apart.
+The frozen network turns an image into 1,504 numbers. Projected to two dimensions they form a map:
+images that lie close together look alike to the network, and are hard to tell apart.
 """
 
 # %%
 # Data
 # ----
-# A part of CIFAR-10, or what is there instead: it says what, and why.
+# A part of CIFAR-10 where it is available, otherwise data that need no download.
 
 # sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
@@ -64,5 +64,5 @@ for closest in np.argsort(distances[upper])[:3]:
 print(f"All pairs: {distances[upper].mean():.1f} apart on average")
 
 # %%
-# Classes that are close together here tend to be the ones that a classifier on these features mixes
-# up. Nothing was trained: the map shows what the network brings along.
+# Classes that are close together here tend to be the ones that a classifier on these features
+# confuses. Nothing was trained: the map shows what the pretrained network knows.

@@ -5,14 +5,14 @@ Normalisers compared
 Does it matter how the pixels are scaled?
 
 The classifier maps whatever range of pixels it is given to what the network was trained on. A
-normaliser before it is therefore a matter of taste, as long as the same one is used for training
-and for prediction. This example compares all of them, and makes the usual mistake once.
+normaliser is therefore optional, as long as the same one is used for training
+and for prediction. This example compares all of them, and makes the most common mistake once.
 """
 
 # %%
 # Data
 # ----
-# A part of CIFAR-10, or what is there instead: it says what, and why.
+# A part of CIFAR-10 where it is available, otherwise data that need no download.
 
 import warnings
 
@@ -40,7 +40,7 @@ for method in ("unit", "symmetric", "standardize"):
 # One fit for each
 # ----------------
 # ``"standardize"`` leaves pixels in a range of its own. The classifier then takes the least and the
-# greatest pixel for the range, and warns; ``pixel_range`` says outright what is meant.
+# greatest pixel for the range, and warns; ``pixel_range`` says which range is meant.
 
 classifier = MobileNetV2Classifier(weights=data.weights, epochs=10, random_state=0)
 standardize = ImageNormalizer("standardize").fit(X_train)
@@ -61,7 +61,7 @@ predictions = {
 }
 
 # %%
-# The mistake: the normaliser is forgotten at prediction. The classifier warns.
+# The mistake: the normaliser is missing at prediction. The classifier warns.
 
 trained_on_unit = classifiers["unit: [0, 1]"][-1]
 with warnings.catch_warnings(record=True) as caught:
@@ -93,5 +93,5 @@ for label, y_pred in list(predictions.items())[1:]:
 # %%
 # Without a normaliser, with ``"unit"`` and with ``"symmetric"`` the network sees the same numbers,
 # up to rounding. ``"standardize"`` shifts colours and contrast a little, which changes some
-# predictions. What does harm is to train on one range and to predict on another: put the normaliser
+# predictions. It is harmful to train on one range and predict on another: put the normaliser
 # into a `Pipeline`, and that cannot happen.

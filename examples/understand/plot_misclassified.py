@@ -11,7 +11,7 @@ part of an object, an unusual angle.
 # %%
 # Data and classifier
 # -------------------
-# A part of CIFAR-10, or what is there instead: it says what, and why.
+# A part of CIFAR-10 where it is available, otherwise data that need no download.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,8 +29,8 @@ errors = classifier.predict(X_test) != y_test
 print(f"{data.name}: {errors.sum()} of {len(y_test)} images are classified wrongly")
 
 # %%
-# Sure, and wrong
-# ---------------
+# Confident errors
+# ----------------
 # The errors with the highest probability. Among them are images with a wrong label and images that
 # people find hard as well.
 
@@ -60,8 +60,8 @@ least_sure = PredictionsDisplay.from_estimator(
 # %%
 # Where the decision came from
 # ----------------------------
-# Grad-CAM shows, for each of the confident errors, which parts of the image spoke for the class
-# that was predicted. The map is coarse: the last layer of the network divides an image of this
+# Grad-CAM shows, for each of the confident errors, which parts of the image supported the
+# predicted class. The map is coarse: the last layer of the network divides an image of this
 # size into 3 x 3 cells, or 4 x 4 with ``weights="cifar10"``.
 
 X_wrong = X_test[confident.indices_]
@@ -76,5 +76,5 @@ print(f"Errors among the surer half of the predictions: {errors[surest].sum()}")
 print(f"Errors among the other half: {errors.sum() - errors[surest].sum()}")
 
 # %%
-# Most errors are found where the classifier is not sure. So `predict_proba` tells which predictions
-# a person should check first; the errors in the first figure are those that would slip through.
+# Most errors are among the uncertain predictions. So `predict_proba` tells which predictions a
+# person should check first; the errors in the first figure are the ones that would be missed.

@@ -4,14 +4,14 @@ More images than memory
 
 How much memory does `predict` take when the images do not fit into it?
 
-A Dask array stands for images that are made, or read, one block after another. `predict_proba`
-returns a Dask array as well; nothing is computed before it is asked for.
+A Dask array represents images that are created, or read, one block at a time. `predict_proba`
+returns a Dask array as well; nothing is computed until you ask for it.
 """
 
 # %%
 # A classifier
 # ------------
-# On a part of CIFAR-10, or on what is there instead: it says what, and why.
+# On a part of CIFAR-10 where it is available, otherwise on data that need no download.
 
 import threading
 import weakref
@@ -29,10 +29,10 @@ classifier = MobileNetV2Classifier(weights=data.weights, epochs=10, random_state
 classifier.fit(data.X_train, data.y_train)
 
 # %%
-# Images that are never all there
-# -------------------------------
+# Images that are never all in memory
+# -----------------------------------
 # Each block holds 250 test images, mirrored or not and shifted by a few pixels, as if read from a
-# disk. It writes down when it comes into memory and when it leaves.
+# disk. It records when it enters memory and when it leaves.
 
 PER_BLOCK, N_BLOCKS = 250, 24
 in_memory, lock = [0], threading.Lock()
@@ -84,5 +84,5 @@ ax.legend()
 plt.show()
 
 # %%
-# A few blocks are in memory at a time, however many there are: two that are being computed, and
-# those that wait for them. Smaller blocks take less; a cluster takes a few for each worker.
+# Only a few blocks are in memory at a time, however many there are: the two that are being
+# computed, and those that wait. Smaller blocks take less memory; a cluster holds a few per worker.
