@@ -57,9 +57,9 @@ class MobileNetV2Features(
     Parameters
     ----------
     weights : {"imagenet", "cifar10"}, path or None, default="imagenet"
-        ``"imagenet"`` is the checkpoint for 224 px of that `alpha`, at every input size;
-        ``"cifar10"`` ships with the package; None is a random network, always the same one;
-        else the path of a Keras weights file.
+        ``"imagenet"`` is the checkpoint for 224 px and this `alpha`, used at every input size;
+        ``"cifar10"`` ships with the package; None is a random network, always the same one. A path
+        is that of a Keras weights file.
     alpha : float, default=None
         Width multiplier. None is 1.0, or the width of the shipped weights.
     input_size : "auto" or int, default="auto"
@@ -72,23 +72,23 @@ class MobileNetV2Features(
         Shape of the images when `X` is 2-D, with the pixels in this order; None infers square RGB
         images. Of files, the size to read them at.
     pixel_range : "auto" or tuple of (low, high), default="auto"
-        Range of the pixels given, mapped to what the network was trained on. ``"auto"`` takes
-        integers within 0 to 255 for [0, 255], unsigned 16-bit integers beyond it for [0, 65535],
-        bools for [0, 1], floats for the first of [0, 1], [-1, 1] and [0, 255] that holds them,
-        and anything else, with a warning, for (min, max) of `X`. It warns where it is in doubt.
+        Range of the pixels given, mapped to what the network was trained on. ``"auto"`` detects it:
+        [0, 255] for integers within it, [0, 65535] for larger unsigned 16-bit integers, [0, 1] for
+        bools, the first of [0, 1], [-1, 1] and [0, 255] that holds floats, and for anything else,
+        with a warning, (min, max) of `X`. It warns where the guess is uncertain.
     feature_layers : {"last", "blocks", "all", "depthwise"}, default="blocks"
-        What of the network are the features, each map averaged over its pixels: ``"blocks"``, the
-        outputs of all blocks (1,504 numbers at `alpha` 1.0); ``"last"``, the last convolution
-        (1,280 numbers); ``"all"``, both; ``"depthwise"``, what the convolutions within the blocks
-        put out (7,136 numbers): the most accurate, and five times the work for the head.
+        Which outputs of the network are the features, each map averaged over its pixels:
+        ``"blocks"``, all blocks (1,504 numbers at `alpha` 1.0); ``"last"``, the last convolution
+        (1,280 numbers); ``"all"``, both; ``"depthwise"``, the outputs of the depthwise convolutions
+        (7,136 numbers): the most accurate, and five times the work for the head.
     feature_cache : "memory", path or None, default="memory"
-        Where features are kept: in this process (up to 1 GiB), in a folder shared by processes
+        Where features are cached: in this process (up to 1 GiB), in a folder shared by processes
         and later runs (up to 10 GiB), or nowhere.
     engine : {"auto", "tensorflow", "openvino"}, default="auto"
-        What runs the network. ``"auto"`` is OpenVINO on a CPU if it is installed, else TensorFlow.
+        What runs the network. ``"auto"`` is OpenVINO on a CPU if installed, else TensorFlow.
     precision : {"float32", "bfloat16"}, default="float32"
-        ``"bfloat16"`` takes about 0.6 of the time where the processor has it, and predicts another
-        class for 2 to 6 % of the images.
+        ``"bfloat16"`` takes about 0.6 of the time on processors that support it, and predicts
+        another class for 2 to 6 % of the images.
     verbose : int, default=0
         1 shows a progress bar.
 

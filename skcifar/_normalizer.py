@@ -76,10 +76,10 @@ class ImageNormalizer(
         ImageNet weights were trained on; ``"standardize"`` subtracts the mean of each colour
         channel over the images of `fit` and divides by its standard deviation.
     pixel_range : "auto" or tuple of (low, high), default="auto"
-        Range of the pixels given. ``"auto"`` takes integers within 0 to 255 for [0, 255],
-        unsigned 16-bit integers beyond it for [0, 65535], bools for [0, 1], floats for the first
-        of [0, 1], [-1, 1] and [0, 255] that holds them, and anything else, with a warning, for
-        (min, max) of `X`. It warns where it is in doubt.
+        Range of the pixels given. ``"auto"`` detects it: [0, 255] for integers within it, [0,
+        65535] for larger unsigned 16-bit integers, [0, 1] for bools, the first of [0, 1], [-1, 1]
+        and [0, 255] that holds floats, and for anything else, with a warning, (min, max) of `X`. It
+        warns where the guess is uncertain.
     image_shape : tuple of (height, width, channels), default=None
         Shape of the images when `X` is 2-D, with the pixels in this order; None infers square RGB
         images.

@@ -453,7 +453,7 @@ def test_bool_images_are_black_and_white(make_classifier):
 
 def test_signed_bytes_have_no_usual_range(make_classifier):
     signed = (X.astype(np.int16) - 128).astype(np.int8)
-    with pytest.warns(UserWarning, match=r"no usual range; .* pass pixel_range=\(low, high\)"):
+    with pytest.warns(UserWarning, match=r"not a usual range; .* pass pixel_range=\(low, high\)"):
         classifier = make_classifier().fit(signed, y)
     assert classifier.pixel_range_ == (signed.min(), signed.max())
     classifier = make_classifier(pixel_range=(-128, 127)).fit(signed, y)

@@ -120,8 +120,9 @@ def test_docstring_states_the_default_of_every_parameter(estimator):
 # What one estimator leaves out of the description of a parameter, because it is not true of it.
 LEFT_OUT = {
     (ImageNormalizer, "pixel_range"): ", mapped to what the network was trained on",
+    (ImageNormalizer, "image_shape"): " Of files, the size to read them at.",
     (MobileNetV2Features, "precision"): (
-        " In fine-tuning it is that of the products in 1 x 1 convolutions; weights and all else "
+        " In fine-tuning only the 1 x 1 convolutions are computed in it; weights and all else "
         "stay in float32."
     ),
 }

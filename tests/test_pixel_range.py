@@ -121,5 +121,5 @@ def test_one_bright_image_is_in_the_symmetric_range(make_features, bright):
 
 def test_standardised_images_are_a_guess_in_doubt(make_features, bright):
     standardised = ImageNormalizer("standardize").fit_transform(bright[0])
-    with pytest.warns(UserWarning, match="no usual range"):
+    with pytest.warns(UserWarning, match="not a usual range"):
         make_features().fit(standardised)

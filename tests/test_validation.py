@@ -133,7 +133,7 @@ def test_usual_ranges_are_found(dtype, low, high, expected):
     ],
 )
 def test_any_other_range_is_that_of_the_data_with_a_warning(dtype, low, high):
-    with pytest.warns(UserWarning, match=r"no usual range.*pass pixel_range=\(low, high\)"):
+    with pytest.warns(UserWarning, match=r"not a usual range.*pass pixel_range=\(low, high\)"):
         found = resolve_pixel_range(pixels(dtype, low, high), "auto")
     assert found == (low, high)
 
@@ -184,7 +184,7 @@ def test_bright_images_of_few_levels_are_in_doubt():
 
 
 def test_range_of_one_value_has_a_width():
-    with pytest.warns(UserWarning, match="no usual range"):
+    with pytest.warns(UserWarning, match="not a usual range"):
         assert resolve_pixel_range(np.full((2, 4, 4, 3), -7), "auto") == (-7, -6)
 
 
