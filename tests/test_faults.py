@@ -255,6 +255,8 @@ class Endless:
     limit = 0
     def may_warn_again(self): pass
     def read(self, *args):
+        # Compiled first: TensorFlow makes a SystemError of a Ctrl-C that comes while it traces.
+        engines.run_network(reference._frozen, X, "tensorflow", "float32")
         tell()
         while True:
             engines.run_network(reference._frozen, X, "tensorflow", "float32")
