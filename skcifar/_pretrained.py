@@ -15,7 +15,7 @@ def load_pretrained(name: Literal["cifar10"]) -> MobileNetV2Classifier:
     Parameters
     ----------
     name : {"cifar10"}
-        ``"cifar10"`` was trained on CIFAR-10's 50,000 training images alone. Its classes are the
+        ``"cifar10"`` was trained on CIFAR-10's 50,000 training images only. Its classes are the
         numbers 0 to 9 of `fetch_cifar10`: airplane, automobile, bird, cat, deer, dog, frog, horse,
         ship and truck. It sees 32 px, and averages the probabilities of the image and of its
         mirror image; its head is one dense layer.

@@ -331,7 +331,7 @@ def test_partial_fit_cannot_balance_classes(make_classifier):
 def test_warm_start_with_other_classes_raises_and_changes_nothing(make_classifier):
     classifier = make_classifier(warm_start=True).fit(X, y)
     before = dict(vars(classifier))
-    with pytest.raises(ValueError, match=r"labels that are none of the classes .*: \[3, 4\]"):
+    with pytest.raises(ValueError, match=r"labels that are not among the classes .*: \[3, 4\]"):
         classifier.fit(X, y + 2)
     assert vars(classifier) == before
 

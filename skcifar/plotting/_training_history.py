@@ -30,7 +30,8 @@ class TrainingHistoryDisplay:
         ``loss``, ``accuracy`` and, where there was a validation set, ``val_loss`` and
         ``val_accuracy``.
     fine_tune_starts : dict of str to int, default=None
-        For each fit that was fine-tuned the index, in those lists, of the first epoch of it.
+        For each fit that was fine-tuned, the index in those lists of its first epoch of
+        fine-tuning.
     mean : bool, default=False
         Whether the mean over the fits is drawn too, over the epochs that all of them reached.
 
