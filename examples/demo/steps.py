@@ -166,7 +166,7 @@ def show_confused_pairs(run):
     if not run.pairs:
         return Text("Confused pairs", "None: every test picture is classified correctly.")
     true, predicted, count = run.pairs[0]
-    said = f"{run.names[true]} taken for {run.names[predicted]}"
+    said = f"{run.names[true]} mistaken for {run.names[predicted]}"
     return Section(
         "Confused pairs",
         f"The most frequent mistake: {said}, {_times(count)}.",

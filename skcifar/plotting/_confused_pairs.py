@@ -175,7 +175,7 @@ class ConfusedPairsDisplay:
         self.figure_ = ax.figure
         self.bars_, self.pictures_ = None, []
         if not len(self.pairs):
-            say_nothing_to_draw(ax, "no class was taken for another")
+            say_nothing_to_draw(ax, "no class was mistaken for another")
             return self
         self._plot_bars(bar_kw)
         row_height = self._fit_labels()

@@ -80,7 +80,7 @@ class TrainingHistoryDisplay:
         ----------
         estimator : estimator, list of estimators, or dict of str to estimator
             Fitted classifiers with a ``history_``, Pipelines that end in one, or searches over
-            them. A list is taken for the folds of one estimator, such as
+            them. A list holds the folds of one estimator, such as
             ``cross_validate(..., return_estimator=True)["estimator"]``; a dict gives names.
         mean : bool, default=None
             Whether the mean over the fits is drawn; None draws it for a list of several.
