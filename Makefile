@@ -1,5 +1,5 @@
 # make demo, make test: each creates a virtual environment of its own first.
-# make demo FOLDER="my pictures": the same of your pictures, one folder a class.
+# make demo FOLDER="my pictures": the same with your pictures, one folder per class.
 # make test-quick: for the inner loop, without lint and without what takes long.
 # make test-lowest: another one, with the lowest versions that pyproject.toml allows.
 PYTHON ?= python3

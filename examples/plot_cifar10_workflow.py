@@ -99,7 +99,7 @@ plt.show()
 
 for true, predicted, count in most_confused(y_test, y_pred)[:5]:
     print(
-        f"{class_names[true]} taken for {class_names[predicted]}: "
+        f"{class_names[true]} mistaken for {class_names[predicted]}: "
         f"{count} of {(y_test == true).sum()}"
     )
 

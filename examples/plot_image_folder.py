@@ -49,9 +49,9 @@ print(f"{len(data.images)} images of shape {data.images.shape[1:]}")
 print(f"Classes: {', '.join(data.target_names)}")
 
 # %%
-# Hold some back
-# --------------
-# Strings do as well as numbers for labels, and then predictions are strings too.
+# Training and test set
+# ---------------------
+# Labels may be strings; then predictions are strings, too.
 
 labels = data.target_names[data.target]
 train, test = train_test_split(
@@ -63,7 +63,7 @@ y_train, y_test = labels[train], labels[test]
 # %%
 # Grid search
 # -----------
-# The network runs once over each image; the search trains 19 heads on the features that are kept.
+# The network runs once over each image; the search trains 19 heads on the cached features.
 
 search = GridSearchCV(
     MobileNetV2Classifier(weights=example.weights, epochs=10, random_state=0),
@@ -82,18 +82,18 @@ PredictionsDisplay.from_estimator(search, X_test, y_test, order="least_sure", n_
 plt.show()
 
 # %%
-# Which files are wrong
-# ---------------------
+# Misclassified files
+# -------------------
 
 y_pred = search.predict(X_test)
 for number in np.flatnonzero(y_pred != y_test):
     path = Path(data.filenames[test[number]]).relative_to(folder)
-    print(f"{path}: taken for {y_pred[number]}")
+    print(f"{path}: classified as {y_pred[number]}")
 
 # %%
-# One new picture
-# ---------------
-# Estimators take files as well. This one is read as the folder was read; pass a list of one.
+# Predict a new picture
+# ---------------------
+# Estimators take files as well: pass a list of paths. They are read in the same way as the folder.
 
 probability = search.predict_proba([data.filenames[test[0]]])[0]
 for column in np.argsort(-probability)[:3]:

@@ -74,8 +74,8 @@ class BaseImageClassifier(
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width, channels), or files
-            Images with 1 or 3 channels, or 2-D rows of their pixels. Or pictures in files: a list,
-            an array or a column of paths, of ``bytes`` or of PIL images, or `ImageFiles`.
+            Images with 1 or 3 channels, or 2-D rows of their pixels; or pictures in files: a list,
+            an array or a column of paths, ``bytes`` or PIL images, or `ImageFiles`.
         y : array-like of shape (n_samples,)
             Labels: ints, strings or bools.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -94,9 +94,9 @@ class BaseImageClassifier(
             If a parameter or the data is not what is described here, or if training diverges. The
             estimator is then as it was before the call.
         OSError
-            If the weights of the network are not there and cannot be downloaded.
+            If the weights of the network are missing and cannot be downloaded.
         MemoryError
-            If memory runs out; it says what to reduce.
+            If memory runs out; the message says what to reduce.
         """
         with self._one_call(X, y, sample_weight) as setup:
             goes_on = self.warm_start and self.__sklearn_is_fitted__()
@@ -148,7 +148,7 @@ class BaseImageClassifier(
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width, channels), or files
-            Of a Dask array, blocks are computed when they are asked for, one after another.
+            The blocks of a Dask array are computed when they are needed, one after another.
 
         Returns
         -------
@@ -177,7 +177,7 @@ class BaseImageClassifier(
     @block_by_block(one_score_a_class)
     @underflow_is_zero()
     def decision_function(self, X: Images) -> Array:
-        """Return the score of each class: what the probabilities are the softmax of.
+        """Return the score of each class; the probabilities are the softmax of the scores.
 
         Parameters
         ----------
@@ -186,7 +186,7 @@ class BaseImageClassifier(
         Returns
         -------
         ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
-            For two classes the score of the second less that of the first.
+            For two classes, the score of the second minus that of the first.
         """
         if self.test_time_augmentation:
             scores = np.log(np.maximum(self.predict_proba(X), np.finfo(np.float32).tiny))
@@ -201,7 +201,7 @@ class BaseImageClassifier(
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width, channels), or files
-            Of a Dask array, blocks are computed when they are asked for, one after another.
+            The blocks of a Dask array are computed when they are needed, one after another.
 
         Returns
         -------

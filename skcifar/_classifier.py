@@ -22,7 +22,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
 
     The network is frozen, so it runs once over each image, not once per epoch, fold and grid
     point; features are cached and shared with clones (see `feature_cache`). `X` is an array of
-    images, or pictures in files, which are read some at a time: ``fit(frame["path"],
+    images, or pictures in files, which are read a few at a time: ``fit(frame["path"],
     frame["label"])``, ``predict(["new.jpg"])``.
 
     The parameters by purpose:
@@ -52,13 +52,13 @@ class MobileNetV2Classifier(BaseImageClassifier):
     input_size : "auto" or int, default="auto"
         Side in pixels of what the network sees, at least 32. ``"auto"`` is 32 for
         ``weights="cifar10-32px"``, else 96 for images smaller than 96 px and the nearest of 96,
-        128, 160, 192 and 224 for others; at most 160 for files, of which the largest decides (64
-        are looked at). Images are resized bilinearly, antialiased when shrinking; the aspect ratio
-        is not kept. Files are read at this size, unless `image_shape` or `ImageFiles` state
+        128, 160, 192 and 224 for others; at most 160 for files, of which the largest decides (up
+        to 64 are examined). Images are resized bilinearly, antialiased when shrinking; the aspect
+        ratio is not kept. Files are read at this size, unless `image_shape` or `ImageFiles` state
         another.
     image_shape : tuple of (height, width, channels), default=None
         Shape of the images when `X` is 2-D, with the pixels in this order; None infers square RGB
-        images. Of files, the size to read them at.
+        images. For files, the size at which they are read.
     pixel_range : "auto" or tuple of (low, high), default="auto"
         Range of the pixels given, mapped to what the network was trained on. ``"auto"`` detects it:
         [0, 255] for integers within it, [0, 65535] for larger unsigned 16-bit integers, [0, 1] for
@@ -83,7 +83,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
         In [0, 1): fraction of the target that is spread over all classes. The loss is categorical
         cross-entropy.
     weight_decay : float, default=0.0
-        The optimizer's decoupled decay of the kernels.
+        Decoupled weight decay of the kernels, applied by the optimizer.
     batch_size : int or "auto", default="auto"
         Images per training step. "auto" is 64; in a `fit` on fewer than 1,984, 992 or 496 images it
         is 32, 16 or 8, so that an epoch has at least 31 steps or batches of 8.
@@ -93,9 +93,9 @@ class MobileNetV2Classifier(BaseImageClassifier):
         ``"flip"`` computes the features of each image and of its mirror image, and draws one of
         them in every epoch; ``"flip_translate"`` adds both shifted by up to an eighth of the side.
         The network runs two or four times per image instead of once; with
-        ``fine_tune_blocks="all"``, images are changed anew in every epoch of fine-tuning. A Keras
-        layer (a copy, given float32 pixels in `pixel_range_`) changes them anew in every epoch of
-        both phases: the network runs over all images in each, and a `UserWarning` says so.
+        ``fine_tune_blocks="all"``, images are transformed anew in every epoch of fine-tuning. A
+        Keras layer (a copy, given float32 pixels in `pixel_range_`) transforms them anew in every
+        epoch of both phases: the network runs over all images in each, and a `UserWarning` says so.
         ``AugMix``, ``CutMix``, ``MixUp`` and layers that cannot be copied are refused.
     fine_tune_epochs : int, default=0
         Epochs of a second phase, after those of the head: the top of the network is unfrozen and
@@ -129,7 +129,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
     precision : {"float32", "bfloat16"}, default="float32"
         ``"bfloat16"`` takes about 0.6 of the time on processors that support it, and predicts
         another class for 2 to 6 % of the images. In fine-tuning only the 1 x 1 convolutions are
-        computed in it; weights and all else stay in float32.
+        computed in it; everything else stays in float32.
     checkpoint_dir : path, default=None
         Folder where a fit saves its state after each epoch. An interrupted fit resumes after its
         last finished epoch when it is started again with the same parameters, data and
@@ -154,8 +154,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns of `X`, where it was a frame of rows.
     n_samples_seen_ : int
-        Images that were trained on, without those held out. `partial_fit` and `warm_start` add to
-        it.
+        Number of training images, without those held out. `partial_fit` and `warm_start` add to it.
     image_shape_ : tuple of three ints
     resize_ : {"stretch", "crop", "pad"} or None
         How files were brought to `image_shape_`, and new ones will be: "stretch", or the `resize`
@@ -176,7 +175,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
     model_ : keras.Model
         The whole model: images with pixels in `pixel_range_` in, probabilities out.
     callbacks_ : list of keras.callbacks.Callback
-        The copies that ran.
+        The copies that ran in the last fit.
 
     See Also
     --------

@@ -49,8 +49,8 @@ class MobileNetV2Features(
 ):
     """Turn images, or pictures in files, into the features of a frozen MobileNetV2.
 
-    Nothing is trained: `fit` looks at the shape and the range of the pixels only. The network
-    runs once over each image; features are kept and shared with `MobileNetV2Classifier`.
+    Nothing is trained: `fit` only learns the shape of the images and the range of their pixels. The
+    network runs once over each image; features are cached and shared with `MobileNetV2Classifier`.
 
     Read more in the :ref:`User Guide <network>`.
 
@@ -66,13 +66,13 @@ class MobileNetV2Features(
     input_size : "auto" or int, default="auto"
         Side in pixels of what the network sees, at least 32. ``"auto"`` is 32 for
         ``weights="cifar10-32px"``, else 96 for images smaller than 96 px and the nearest of 96,
-        128, 160, 192 and 224 for others; at most 160 for files, of which the largest decides (64
-        are looked at). Images are resized bilinearly, antialiased when shrinking; the aspect ratio
-        is not kept. Files are read at this size, unless `image_shape` or `ImageFiles` state
+        128, 160, 192 and 224 for others; at most 160 for files, of which the largest decides (up
+        to 64 are examined). Images are resized bilinearly, antialiased when shrinking; the aspect
+        ratio is not kept. Files are read at this size, unless `image_shape` or `ImageFiles` state
         another.
     image_shape : tuple of (height, width, channels), default=None
         Shape of the images when `X` is 2-D, with the pixels in this order; None infers square RGB
-        images. Of files, the size to read them at.
+        images. For files, the size at which they are read.
     pixel_range : "auto" or tuple of (low, high), default="auto"
         Range of the pixels given, mapped to what the network was trained on. ``"auto"`` detects it:
         [0, 255] for integers within it, [0, 65535] for larger unsigned 16-bit integers, [0, 1] for
@@ -101,15 +101,15 @@ class MobileNetV2Features(
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns of `X`, where it was a frame of rows.
     n_samples_seen_ : int
-        Images that `fit` was given.
+        Number of images that `fit` was given.
     image_shape_ : tuple of three ints
     resize_ : {"stretch", "crop", "pad"} or None
         How files were brought to `image_shape_`, and new ones will be: "stretch", or the `resize`
         of the `ImageFiles` that were given; None after a fit on an array.
     pixel_range_ : tuple of two floats
-        What `pixel_range` stood for.
+        The range that was used.
     engine_ : str
-        What runs the network.
+        The engine that runs the network.
 
     See Also
     --------

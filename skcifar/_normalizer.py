@@ -90,14 +90,14 @@ class ImageNormalizer(
     offset_ : ndarray of shape (channels,)
         Images come out as ``X * scale_ + offset_``.
     pixel_range_ : tuple of two floats
-        What `pixel_range` stood for.
+        The range that was used.
     image_shape_ : tuple of three ints
     n_features_in_ : int
         ``height * width * channels``.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns of `X`, where it was a frame of rows.
     n_samples_seen_ : int
-        Images that `fit` was given.
+        Number of images that `fit` was given.
 
     Examples
     --------
@@ -180,7 +180,7 @@ class ImageNormalizer(
         Returns
         -------
         ndarray or Dask array of the shape of `X`, float32
-            Rows come as a frame if `set_output` asks for one; images stay arrays.
+            Rows are returned as a frame if `set_output` asks for one; images stay arrays.
         """
         check_is_fitted(self)
         images = self._validate_images(X, reset=False)

@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import unique_labels
 
 
 def most_confused(y_true: ArrayLike, y_pred: ArrayLike) -> list[tuple[Any, Any, int]]:
-    """Count which classes are taken for which others.
+    """Count how often each class is predicted as each other class.
 
     Read more in the :ref:`User Guide <displays>`.
 
@@ -24,8 +24,8 @@ def most_confused(y_true: ArrayLike, y_pred: ArrayLike) -> list[tuple[Any, Any, 
     Returns
     -------
     list of (true, predicted, count)
-        Every ordered pair of different classes that occurs, the most frequent first; pairs that
-        are equally frequent in the order of their labels.
+        Every ordered pair of different classes that occurs, the most frequent first; equally
+        frequent pairs are in the order of their labels.
 
     Raises
     ------

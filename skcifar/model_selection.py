@@ -40,11 +40,11 @@ def find_learning_rate(
     max_learning_rate: float = 1.0,
     n_steps: int = 100,
 ) -> Bunch:
-    """Train for a moment at growing learning rates and suggest one.
+    """Train briefly at increasing learning rates, and suggest one.
 
-    A clone of the estimator takes one step a mini-batch, each at a learning rate a little above
-    the last, until the loss grows out of bounds. The suggestion is a third of the rate at which
-    the smoothed loss is least: there it still falls.
+    A clone of the estimator takes one step per mini-batch, each at a slightly higher learning rate
+    than the last, until the loss diverges. The suggestion is a third of the rate at which the
+    smoothed loss is lowest: there the loss is still falling.
 
     Read more in the :ref:`User Guide <searches>`.
 
@@ -53,7 +53,7 @@ def find_learning_rate(
     estimator : MobileNetV2Classifier, or Pipeline that ends in one
         Left as it is. Its `batch_size` and `random_state` are used.
     X : array-like of shape (n_samples, height, width, channels)
-        Training images, or files; drawn from again when `n_steps` batches are more.
+        Training images, or files; used repeatedly if there are fewer than `n_steps` batches.
     y : array-like of shape (n_samples,)
     min_learning_rate, max_learning_rate : float, default=1e-5, 1.0
         First and last learning rate; they grow by the same factor from step to step.

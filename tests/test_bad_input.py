@@ -146,8 +146,10 @@ BAD_VALIDATION = {
         "sample_weight_val to both", X_val=None, y_val=None, sample_weight_val=np.ones(24)
     ),
     "y_val of unknown labels": bad_validation(r"y_val holds labels .*: \[3, 4\]", y_val=y + 2),
-    "y_val of strings": bad_validation("y_val holds labels that are none", y_val=y.astype(str)),
-    "y_val continuous": bad_validation("y_val holds labels that are none", y_val=y + 0.5),
+    "y_val of strings": bad_validation(
+        "y_val holds labels that are not among", y_val=y.astype(str)
+    ),
+    "y_val continuous": bad_validation("y_val holds labels that are not among", y_val=y + 0.5),
     "y_val too short": bad_validation("In X_val, y_val: Found input variables", y_val=y[:-1]),
     "X_val of another shape": bad_validation(
         r"In X_val, y_val: X has images of shape \(8, 16, 3\)", X_val=X[:, :8]
@@ -331,7 +333,7 @@ def test_partial_fit_cannot_balance_classes(make_classifier):
 def test_warm_start_with_other_classes_raises_and_changes_nothing(make_classifier):
     classifier = make_classifier(warm_start=True).fit(X, y)
     before = dict(vars(classifier))
-    with pytest.raises(ValueError, match=r"labels that are none of the classes .*: \[3, 4\]"):
+    with pytest.raises(ValueError, match=r"labels that are not among the classes .*: \[3, 4\]"):
         classifier.fit(X, y + 2)
     assert vars(classifier) == before
 

@@ -185,10 +185,19 @@ def test_one_picture_alone_says_to_pass_a_list(fitted, paths):
             fitted.predict(picture)
 
 
+def test_a_folder_says_what_reads_folders(fitted, paths):
+    folder = Path(paths[0]).parent
+    for X in (folder, str(folder)):
+        with pytest.raises(ValueError, match=r"X is the path of a folder\..*load_image_folder"):
+            fitted.predict(X)
+
+
 def test_what_is_no_picture_is_named_by_its_place(make_classifier, paths, y):
     for other in (None, float("nan"), 3):
         X = [*paths[:5], other, *paths[6:]]
-        with pytest.raises(TypeError, match=r"X\[5\] is a \w+; expected the path of a picture"):
+        with pytest.raises(
+            TypeError, match=r"X\[5\] is of type \w+; expected the path of a picture"
+        ):
             make_classifier().fit(X, y)
 
 
@@ -442,7 +451,7 @@ def test_weights_validation_data_and_hold_out_take_files(make_classifier, paths,
 
 
 def test_fault_in_validation_files_names_them(make_classifier, paths, y):
-    with pytest.raises(TypeError, match=r"In X_val, y_val: X\[1\] is a NoneType"):
+    with pytest.raises(TypeError, match=r"In X_val, y_val: X\[1\] is of type NoneType"):
         make_classifier().fit(paths, y, X_val=[paths[0], None], y_val=y[:2])
 
 

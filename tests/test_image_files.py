@@ -217,7 +217,9 @@ def test_a_table_is_an_error_that_names_a_column(shape):
 
 @pytest.mark.parametrize("file", [3, None, np.zeros((4, 4, 3), np.uint8), float("nan")])
 def test_what_is_no_picture_is_named_by_its_place(file):
-    with pytest.raises(TypeError, match=r"files\[1\] is a \w+; expected the path of a picture"):
+    with pytest.raises(
+        TypeError, match=r"files\[1\] is of type \w+; expected the path of a picture"
+    ):
         ImageFiles(["1.png", file], image_size=8)
 
 

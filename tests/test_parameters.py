@@ -120,10 +120,10 @@ def test_docstring_states_the_default_of_every_parameter(estimator):
 # What one estimator leaves out of the description of a parameter, because it is not true of it.
 LEFT_OUT = {
     (ImageNormalizer, "pixel_range"): ", mapped to what the network was trained on",
-    (ImageNormalizer, "image_shape"): " Of files, the size to read them at.",
+    (ImageNormalizer, "image_shape"): " For files, the size at which they are read.",
     (MobileNetV2Features, "precision"): (
-        " In fine-tuning only the 1 x 1 convolutions are computed in it; weights and all else "
-        "stay in float32."
+        " In fine-tuning only the 1 x 1 convolutions are computed in it; everything else stays in "
+        "float32."
     ),
 }
 

@@ -547,7 +547,7 @@ def test_a_step_that_is_a_bomb_is_refused(rewritten):
 def test_a_step_that_is_no_estimator_is_refused(rewritten):
     from skops import io as skops_io
 
-    assert_refused(with_step(rewritten, skops_io.dumps([1, 2])), match="a step is no estimator")
+    assert_refused(with_step(rewritten, skops_io.dumps([1, 2])), match="a step is not an estimator")
 
 
 def test_a_warning_turned_error_is_not_taken_for_damage(make_classifier, tmp_path):

@@ -275,7 +275,7 @@ def test_column_of_labels_warns():
 
 @pytest.mark.parametrize("y", [["a", "c"], ["a", None], np.array(["a", 3], dtype=object)])
 def test_labels_that_are_no_class_are_named(y):
-    with pytest.raises(ValueError, match=r"y_val holds labels that are none of the classes"):
+    with pytest.raises(ValueError, match=r"y_val holds labels that are not among the classes"):
         encode_labels(y, np.array(["a", "b"]), name="y_val")
 
 

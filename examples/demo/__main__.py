@@ -35,8 +35,8 @@ def make_report(data, path):
         title=f"Can a laptop learn to tell {len(run.names)} kinds of pictures apart in a minute?",
         answer=(
             f"{'Yes: after' if is_quick else 'After'} {run.fit_seconds:.0f} seconds of training, "
-            f"this machine classifies {run.test_accuracy:.1%} of pictures that it has not seen "
-            f"before correctly."
+            f"this machine correctly classifies {run.test_accuracy:.1%} of the pictures that it "
+            f"has not seen before."
         ),
         source=data.source,
         numbers={
@@ -52,7 +52,7 @@ def make_report(data, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "folder", nargs="?", help="folder that holds one folder of pictures a class"
+        "folder", nargs="?", help="folder that holds one folder of pictures per class"
     )
     folder = parser.parse_args().folder
     try:

@@ -93,7 +93,7 @@ def _split(X, y, share):
 def _check_counts(counts, names):
     if len(counts) < 2:
         raise ValueError(
-            f"The folder holds one class, {names[0]}. Put the pictures of another one beside it."
+            f"The folder holds one class, {names[0]}. Add a folder of pictures of another one."
         )
     few = [
         f"{name} ({count})"

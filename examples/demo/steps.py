@@ -155,7 +155,7 @@ def show_confusion_matrix(run):
         "Confusion matrix",
         f"{best} is recognised best ({shares.max():.0%}), {worst} worst ({shares.min():.0%}).",
         draw,
-        "Rows are what the test pictures show, columns what the classifier says.",
+        "Rows are the true classes of the test pictures, columns the predicted ones.",
         f"Confusion matrix of {len(run.names)} classes; {np.trace(matrix):,} of {matrix.sum():,} "
         "test pictures lie on the diagonal.",
     )
@@ -165,7 +165,7 @@ def show_confused_pairs(run):
     if not run.pairs:
         return Text("Confused pairs", "None: every test picture is classified correctly.")
     true, predicted, count = run.pairs[0]
-    said = f"{run.names[true]} taken for {run.names[predicted]}"
+    said = f"{run.names[true]} mistaken for {run.names[predicted]}"
     return Section(
         "Confused pairs",
         f"The most frequent mistake: {said}, {_times(count)}.",
@@ -296,8 +296,8 @@ def show_own_folder(run):
     return Text(
         "Now with your own pictures",
         "Put the pictures of each class into a folder of its own, such as pets/cat/tom.jpg and "
-        "pets/dog/rex.jpg. The first line makes this report of them; the rest is all the Python "
-        "it takes to use the classifier.",
+        "pets/dog/rex.jpg. The first line makes this report for them; the rest is all the Python "
+        "that it takes to use the classifier.",
         _OWN_FOLDER.format(weights=run.data.weights),
     )
 
@@ -305,12 +305,12 @@ def show_own_folder(run):
 _OWN_FOLDER = """\
 make demo FOLDER="path/to/pets"
 
-from skcifar import MobileNetV2Classifier, load_image
+from skcifar import MobileNetV2Classifier
 from skcifar.datasets import load_image_folder
 
 X, y = load_image_folder("path/to/pets", return_X_y=True)
 classifier = MobileNetV2Classifier(weights="{weights}").fit(X, y)
-classifier.predict([load_image("new.jpg", image_size=96)])"""
+classifier.predict(["new.jpg"])"""
 
 
 def show_skipped(run):

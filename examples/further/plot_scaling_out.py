@@ -79,7 +79,7 @@ for name, share in zip(data.target_names, share_of_classes, strict=True):
 fig, ax = plt.subplots(layout="constrained")
 ax.step(range(len(in_memory)), np.array(in_memory) * PER_BLOCK)
 ax.axhline(PER_BLOCK * N_BLOCKS, color="0.5", linestyle="--", label="all images")
-ax.set(xlabel="blocks made or let go", ylabel="images in memory", ylim=(0, None))
+ax.set(xlabel="blocks created or released", ylabel="images in memory", ylim=(0, None))
 ax.legend()
 plt.show()
 

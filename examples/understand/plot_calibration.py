@@ -4,8 +4,8 @@ Calibration: can the probabilities be trusted?
 
 Are eight in ten predictions with a probability of 0.8 right?
 
-Neural networks tend to be too sure. Temperature scaling divides the logits by one number, learned
-on images that were held out. It changes the confidence, and hardly any prediction.
+Neural networks tend to be overconfident. Temperature scaling divides the logits by one number,
+learned on images that were held out. It changes the confidence, and hardly any prediction.
 """
 
 # %%
@@ -21,7 +21,7 @@ from skcifar.datasets import fetch_example_data
 
 data = fetch_example_data(n_train=1000, n_test=2000)
 print(data.DESCR)
-# A high learning rate without dropout: accurate, and too sure.
+# A high learning rate without dropout: accurate, and overconfident.
 classifier = MobileNetV2Classifier(
     weights=data.weights, learning_rate=0.01, dropout=0.0, random_state=0
 )
@@ -52,5 +52,5 @@ ax.legend()
 plt.show()
 
 # %%
-# Below the diagonal a classifier is too sure. After calibration its confidence is close to its
+# Below the diagonal a classifier is overconfident. After calibration its confidence is close to its
 # accuracy, and the log loss is lower.

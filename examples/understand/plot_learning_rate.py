@@ -34,8 +34,8 @@ LearningRateDisplay.from_bunch(found)
 plt.show()
 
 # %%
-# What it suggests
-# ----------------
+# The suggested learning rate
+# ---------------------------
 # One rate, and a grid around it for `GridSearchCV`.
 
 print(f"Suggested: {found.suggestion:.2g}")

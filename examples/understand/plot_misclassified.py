@@ -44,8 +44,8 @@ confident = PredictionsDisplay.from_estimator(
 )
 
 # %%
-# Least sure
-# ----------
+# Least confident predictions
+# ---------------------------
 # The images whose best class has the lowest probability, right or wrong.
 
 least_sure = PredictionsDisplay.from_estimator(
@@ -58,8 +58,8 @@ least_sure = PredictionsDisplay.from_estimator(
 )
 
 # %%
-# Where the decision came from
-# ----------------------------
+# Where the classifier looked
+# ---------------------------
 # Grad-CAM shows, for each of the confident errors, which parts of the image supported the
 # predicted class. The map is coarse: the last layer of the network divides an image of this
 # size into 3 x 3 cells.

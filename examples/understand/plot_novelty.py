@@ -9,8 +9,8 @@ does notice, because such pictures lie further from the training images.
 """
 
 # %%
-# Photographs, and pictures that are none
-# ---------------------------------------
+# Photographs, and something else
+# -------------------------------
 # The classifier learns photographs. Later it is also shown handwritten digits.
 
 import matplotlib.pyplot as plt
@@ -31,8 +31,8 @@ classifier = MobileNetV2Classifier(weights=data.weights, random_state=0)
 classifier.fit(data.X_train, data.y_train)
 
 # %%
-# Doubt and distance
-# ------------------
+# Confidence and distance
+# -----------------------
 # Distances are those of Mahalanobis, which count each direction by how much the training images
 # vary in it. The features are those that the classifier has computed.
 
@@ -68,6 +68,6 @@ for ax, row in zip(axes.flat, rows, strict=True):
 plt.show()
 
 # %%
-# Pictures of quite another kind are told apart by their distance, while the classifier hardly
-# doubts. A new class that looks like the known ones, trucks among cars, is much harder to notice:
-# for that, collect some pictures of it and train it as a class of its own.
+# Pictures of a very different kind are detected by their distance, although the classifier is
+# confident. A new class that looks like the known ones, such as trucks among cars, is much harder
+# to detect: for that, collect some pictures of it and train it as a class of its own.

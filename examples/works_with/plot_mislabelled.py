@@ -6,7 +6,7 @@ Which of my labels are wrong?
 
 `cleanlab <https://docs.cleanlab.ai>`_ compares the label of each picture with probabilities from
 cross-validation. These cost seconds here, because the network runs once per image, however many
-folds there are. To know the truth, this example first spoils some labels on purpose.
+folds there are. So that the truth is known, this example first makes some labels wrong on purpose.
 """
 
 # %%
@@ -55,8 +55,8 @@ for ax, row in zip(axes.flat, suspects, strict=False):
 plt.show()
 
 # %%
-# How many have to be looked at
-# -----------------------------
+# How many pictures to check
+# --------------------------
 
 figure, ax = plt.subplots(figsize=(5, 4), layout="constrained")
 ax.plot(np.arange(1, len(found) + 1), np.cumsum(found) / len(spoilt), label="by suspicion")
@@ -64,7 +64,7 @@ ax.plot([0, len(X)], [0, 1], "--", color="0.5", label="in random order")
 ax.set(
     xlim=(0, len(suspects)),
     ylim=(0, 1),
-    xlabel="pictures looked at",
+    xlabel="pictures checked",
     ylabel="share of the wrong labels found",
 )
 ax.legend()

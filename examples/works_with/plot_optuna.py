@@ -58,8 +58,8 @@ best = make_classifier(study.best_params).fit(data.X_train, data.y_train)
 print(f"accuracy on {len(data.y_test)} other images: {best.score(data.X_test, data.y_test):.3f}")
 
 # %%
-# What the time bought
-# --------------------
+# Accuracy by search time
+# -----------------------
 
 start = study.trials[0].datetime_start
 seconds = [(trial.datetime_complete - start).total_seconds() for trial in study.trials]

@@ -4,7 +4,7 @@ Pictures and numbers in one table
 
 How do I use pictures together with other columns?
 
-Put the pixels of each picture into columns, beside the numbers that belong to it. A
+Put the pixels of each picture into columns, next to the numbers that belong to it. A
 `ColumnTransformer` sends the pixels through `MobileNetV2Features` and scales the numbers; any
 classifier for tables follows.
 """
@@ -36,7 +36,7 @@ print(table.shape)
 # %%
 # Three classifiers
 # -----------------
-# On floats the range of the pixels is said, rather than guessed.
+# The pixels are floats here, so their range is stated rather than guessed.
 
 n_pixels = pixels.shape[1]
 from_pictures = make_pipeline(

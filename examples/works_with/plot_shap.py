@@ -2,10 +2,10 @@
 Explain a prediction with SHAP
 ==============================
 
-Which parts of a picture spoke for its class?
+Which parts of a picture supported its class?
 
 `SHAP <https://shap.readthedocs.io>`_ hides parts of a picture and watches the probabilities. It
-asks for those of some hundred variants of the picture, which is one call of ``predict_proba``. For
+does so for a few hundred variants of the picture, in one call of ``predict_proba``. For
 the view from inside the network, see `GradCAMDisplay`.
 """
 
@@ -35,7 +35,7 @@ display = PredictionsDisplay.from_estimator(
 )
 
 # %%
-# What spoke for the predicted class
+# What supported the predicted class
 # ----------------------------------
 # Hidden parts are filled in from the mean of the training images.
 

@@ -35,8 +35,8 @@ def export(
     estimator : MobileNetV2Classifier or Pipeline
         A Pipeline may hold `ImageNormalizer` steps before the classifier.
     path : str or path-like
-        Used as it stands. With ``"openvino"`` the weights stand in a second file, of the same
-        name but for the suffix ``.bin``.
+        Used as it is. With ``"openvino"`` the weights are written to a second file of the same
+        name, with the suffix ``.bin``.
     format : {"onnx", "litert", "openvino"}, default="onnx"
         For ONNX Runtime, for LiteRT (formerly TensorFlow Lite), or for OpenVINO.
 
@@ -45,17 +45,17 @@ def export(
     ImportError
         If the package that writes the format is not installed.
     OSError
-        If the file cannot be written. What was there is untouched.
+        If the file cannot be written. An existing file is left untouched.
     TypeError
-        If `estimator` is no classifier of images.
+        If `estimator` is not an image classifier.
     ValueError
-        If `format` is none of these.
+        If `format` is not one of these.
     sklearn.exceptions.NotFittedError
         If `estimator` is not fitted.
 
     See Also
     --------
-    save : Keep all of an estimator, to go on with it in Python.
+    save : Keep the whole estimator, to continue with it in Python.
 
     Examples
     --------
@@ -86,6 +86,6 @@ def _parts(estimator):
         names = " and ".join(type(step).__name__ for step in steps)
         raise TypeError(
             "export takes a MobileNetV2Classifier, or a Pipeline of ImageNormalizer steps and one. "
-            f"Got {names}. Use save for other estimators."
+            f"Got {names}. For a search, pass search.best_estimator_."
         )
     return classifier, normalizers

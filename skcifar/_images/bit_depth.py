@@ -46,8 +46,8 @@ def _of_floats(pixels):
 
 def _unknown_white(kind, pixels):
     return UnreadableError(
-        f"its pixels are {kind} in [{pixels.min():.6g}, {pixels.max():.6g}], and which of them is "
-        "white is not known",
+        f"its pixels are {kind} in [{pixels.min():.6g}, {pixels.max():.6g}], and it is not known "
+        "which of them is white",
         "Scale them to 16-bit integers, where 65535 is white, or to floats in [0, 1], and save "
-        "it anew.",
+        "it again.",
     )

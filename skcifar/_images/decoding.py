@@ -153,7 +153,7 @@ def _check_scans(picture, content):
     if picture.format in ("JPEG", "MPO") and content.count(b"\xff\xda") > _MAX_JPEG_SCANS:
         raise UnreadableError(
             f"it has more than {_MAX_JPEG_SCANS} scans, which take very long to decode",
-            "Save it anew with another program if you trust it, else remove it.",
+            "If you trust it, save it again with another program; otherwise remove it.",
         )
 
 

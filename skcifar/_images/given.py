@@ -27,16 +27,14 @@ def pictures_in(X, name="X"):
     Raises
     ------
     ValueError
-        If it is one picture.
+        If it is one picture, or a folder.
     TypeError
         If it holds pictures and other things.
     """
     if isinstance(X, ImageFiles):
         return X
     if _is_picture(X):
-        raise ValueError(
-            f"{name} is one picture, a {type(X).__name__}. Pass a list of pictures: [{name}]."
-        )
+        raise ValueError(_not_a_list(X, name))
     values = X if isinstance(X, (list, tuple)) else _column(X)
     if values is None or not any(map(_is_picture, values)):
         return None
@@ -45,6 +43,16 @@ def pictures_in(X, name="X"):
 
 def _is_picture(value):
     return isinstance(value, (str, bytes, os.PathLike)) or is_pil_image(value)
+
+
+def _not_a_list(X, name):
+    """Return the message about one picture, or about the folder that holds pictures."""
+    if isinstance(X, (str, os.PathLike)) and os.path.isdir(os.path.expanduser(X)):
+        return (
+            f"{name} is the path of a folder. Pass a list of the pictures in it; "
+            f"skcifar.datasets.load_image_folder reads a folder with one folder per class."
+        )
+    return f"{name} is one picture, a {type(X).__name__}. Pass a list of pictures: [{name}]."
 
 
 def _column(X):

@@ -20,15 +20,15 @@ _PIECE_BYTES = 2**24  # 606 images of 96 x 96 pixels
 class ImageFiles:
     """Pictures that are decoded when they are needed, as a sequence of images of one size.
 
-    It behaves like an array of shape ``(n, height, width, 3)`` of which nothing is in memory:
-    slices, arrays of indices and masks of it are again `ImageFiles`, which cost next to nothing, so
+    It behaves like an array of shape ``(n, height, width, 3)``, but holds no pixels: indexing it
+    with a slice, an array of indices or a mask gives another `ImageFiles` at hardly any cost, so
     that :func:`~sklearn.model_selection.train_test_split` and cross-validation work on it.
-    ``files[3]`` is an image, and ``numpy.asarray(files)`` reads all of them. As `X` of
-    :class:`~skcifar.MobileNetV2Classifier` and :class:`~skcifar.MobileNetV2Features` they are read
-    some at a time.
+    ``files[3]`` is an image, and ``numpy.asarray(files)`` reads all of them. Passed as `X` to
+    :class:`~skcifar.MobileNetV2Classifier` and :class:`~skcifar.MobileNetV2Features`, they are
+    read a few at a time.
 
-    It stands for pictures as they were when they were first read: a file that has changed since is
-    an error that names it.
+    It stands for the pictures as they were when they were first read: a file that has changed
+    since then raises an error that names it.
 
     Parameters
     ----------
@@ -39,10 +39,10 @@ class ImageFiles:
         Size in pixels to bring every picture to, with bilinear interpolation (antialiased when
         shrinking).
     resize : {"stretch", "crop", "pad"}, default="stretch"
-        What becomes of the aspect ratio. "stretch" does not keep it. "crop" keeps it and uses the
+        What happens to the aspect ratio. "stretch" does not keep it. "crop" keeps it and uses the
         middle of the picture. "pad" keeps it and adds grey borders.
     n_jobs : int, default=None
-        How many threads read and decode. None and -1 are one for each processor.
+        How many threads read and decode. None and -1 mean one per processor.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class ImageFiles:
     See Also
     --------
     skcifar.load_image : One picture.
-    skcifar.datasets.load_image_folder : A folder with one folder a class, also as `ImageFiles`.
+    skcifar.datasets.load_image_folder : A folder with one folder per class, also as `ImageFiles`.
 
     Examples
     --------
@@ -103,7 +103,7 @@ class ImageFiles:
 
     @property
     def resize(self):
-        """What becomes of the aspect ratio."""
+        """What happens to the aspect ratio."""
         return self._sizing.resize
 
     @property
@@ -166,14 +166,14 @@ class ImageFiles:
         return images if dtype is None else images.astype(dtype, copy=False)
 
     def pieces(self, n_images: int | None = None) -> Iterator[Array]:
-        """Return an iterator over all images, some at a time.
+        """Return an iterator over all images, a few at a time.
 
-        The next ones are read while these are used; what has been used is forgotten.
+        The next ones are read while these are used; images that have been used are discarded.
 
         Parameters
         ----------
         n_images : int, default=None
-            How many at a time; None is what makes 16 MiB.
+            How many at a time; None is as many as fit into 16 MiB.
 
         Returns
         -------
@@ -184,13 +184,13 @@ class ImageFiles:
         return one_ahead(np.asarray, (self[i : i + size] for i in range(0, len(self), size)))
 
     def digests(self) -> list[bytes]:
-        """Return what tells the pictures apart, without decoding them.
+        """Return a digest of each picture, without decoding it.
 
         Returns
         -------
         list of bytes
             For each picture the BLAKE2b digest, 16 bytes, of the content of its file, its final
-            size, the way of resizing and the version of Pillow.
+            size, `resize` and the version of Pillow.
         """
         self._raise_faults(digests_into(self._pins, self.files, self._sizing, self.n_jobs))
         return [pin.tobytes() for pin in self._pins]
@@ -238,7 +238,7 @@ def _as_objects(files):
 
 
 def checked_pictures(pictures, name):
-    """Return pictures as an array of objects; raise TypeError if one is none, by its place."""
+    """Return pictures as an array of objects; raise TypeError, with its place, if one is not."""
     pictures = list(pictures)
     checked = np.empty(len(pictures), object)
     for index, picture in enumerate(pictures):

@@ -20,41 +20,41 @@ def load_image(
 ) -> Array:
     """Load one picture as pixels.
 
-    :class:`~skcifar.ImageFiles` and :func:`~skcifar.datasets.load_image_folder` decode by the
-    same code: a picture has the same pixels in all three, so that a classifier that was fitted on
-    a folder can be asked about a new file.
+    :class:`~skcifar.ImageFiles` and :func:`~skcifar.datasets.load_image_folder` use the same
+    decoder: a picture has the same pixels in all three, so that a classifier that was fitted on
+    a folder can predict a new file.
 
     Parameters
     ----------
     file : str, path-like, bytes, file object or PIL.Image.Image
         The path of a picture (``~`` is the home folder), the content of its file, a file that is
-        open for reading bytes, or a picture that Pillow has opened. What it is is judged by its
-        content, not by the ending of its name.
+        open for reading bytes, or a picture that Pillow has opened. The format is recognised by
+        the content, not by the name.
     image_size : int or (height, width)
         Size in pixels to bring the picture to, with bilinear interpolation (antialiased when
         shrinking).
     resize : {"stretch", "crop", "pad"}, default="stretch"
-        What becomes of the aspect ratio. "stretch" does not keep it. "crop" keeps it and uses the
+        What happens to the aspect ratio. "stretch" does not keep it. "crop" keeps it and uses the
         middle of the picture. "pad" keeps it and adds grey borders.
 
     Returns
     -------
     image : ndarray of shape (height, width, 3), uint8
-        RGB pixels, upright as the EXIF data say. What is transparent is white; of an animation or
-        a file with several pages it is the first. Of 16-bit pixels the upper 8 bits are kept.
+        RGB pixels, rotated as the EXIF data say. Transparent parts are white; only the first frame
+        or page of a file is used, and the upper 8 bits of 16-bit pixels.
 
     Raises
     ------
     ValueError
-        If it is no picture, or a damaged one, or one of more pixels than
-        ``PIL.Image.MAX_IMAGE_PIXELS``; if `image_size` or `resize` are none.
+        If it is not a picture, is damaged, or has more pixels than
+        ``PIL.Image.MAX_IMAGE_PIXELS``; if `image_size` or `resize` is invalid.
     OSError
-        If the file is not there, or may not be read.
+        If the file does not exist, or may not be read.
 
     See Also
     --------
     skcifar.ImageFiles : Many pictures, read when they are needed.
-    skcifar.datasets.load_image_folder : A folder with one folder a class.
+    skcifar.datasets.load_image_folder : A folder with one folder per class.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def check_unchanged(pins, index, found):
     elif pins[index].tobytes() != found:
         raise UnreadableError(
             "it has changed since it was first read",
-            "Begin anew, with the pictures as they are now.",
+            "Start again, with the pictures as they are now.",
         )
 
 

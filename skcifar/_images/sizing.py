@@ -83,7 +83,7 @@ def check_sizing(image_size, resize):
     Raises
     ------
     ValueError
-        If one of them is none.
+        If one of them is invalid.
     """
     if not isinstance(resize, str) or resize not in RESIZE:
         raise ValueError(

@@ -43,8 +43,8 @@ def check_picture(value, name):
         return value
     hint = " Pass file.read()." if hasattr(value, "read") else ""
     raise TypeError(
-        f"{name} is a {type(value).__name__}; expected the path of a picture, the bytes of its "
-        f"file, or a PIL image.{hint}"
+        f"{name} is of type {type(value).__name__}; expected the path of a picture, the bytes of "
+        f"its file, or a PIL image.{hint}"
     )
 
 
@@ -91,7 +91,7 @@ def read_file(path):
         content = stream.read(n_bytes + 1)
     if len(content) != n_bytes:
         raise UnreadableError(
-            "it changes while it is read", "Wait until it is complete, and load it again."
+            "it changed while it was being read", "Wait until it is complete, and load it again."
         )
     return content
 

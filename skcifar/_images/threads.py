@@ -26,7 +26,7 @@ def check_n_jobs(n_jobs):
     """
     if n_jobs is not None and (isinstance(n_jobs, bool) or not _is_integer(n_jobs) or n_jobs == 0):
         raise ValueError(
-            f"n_jobs must be a number of threads, -1 or None for one a processor; got {n_jobs!r}."
+            f"n_jobs must be a number of threads, -1 or None for one per processor; got {n_jobs!r}."
         )
 
 

@@ -6,15 +6,15 @@ N_BYTES_LOOKED_AT = 512
 
 _REPAIR = "Repair it, or remove it."
 _CUT_OFF = (
-    "Copy or download it again. With PIL.ImageFile.LOAD_TRUNCATED_IMAGES = True what is there is "
-    "read, and the rest is grey."
+    "Copy or download it again. To read what is there, with the rest in grey, set "
+    "PIL.ImageFile.LOAD_TRUNCATED_IMAGES = True."
 )
 _HEIC = (
     "Run `pip install pillow-heif`, and `import pillow_heif; pillow_heif.register_heif_opener()` "
-    "before you load pictures. An iPhone takes JPEG with Settings > Camera > Formats > Most "
-    "Compatible."
+    "before you load pictures. To make an iPhone save JPEG: Settings > Camera > Formats > "
+    "Most Compatible."
 )
-_NO_PICTURE = "Remove it, or replace it by a picture."
+_NO_PICTURE = "Remove it, or replace it with a picture."
 
 # Words in the messages of Pillow and its decoders about files that end too early.
 _EARLY_END = ("truncated", "unexpected end", "end of file", "not enough image data")
@@ -76,7 +76,7 @@ def _unknown_format(content):
 
 def _iso_media(brand):
     if brand in _HEIC_BRANDS:
-        return UnreadableError("it is a HEIC picture, which Pillow cannot read alone", _HEIC)
+        return UnreadableError("it is a HEIC picture, which Pillow cannot read by itself", _HEIC)
     if brand in (b"avif", b"avis"):
         advice = "Install Pillow 11.3 or newer, or save it as JPEG or PNG."
         return UnreadableError("it is an AVIF picture, which this Pillow cannot read", advice)

@@ -30,14 +30,14 @@ def save(estimator: BaseEstimator, path: PathLike) -> None:
         Fitted or not. A Pipeline may hold scikit-learn estimators as well, of the types that
         skops trusts.
     path : str or path-like
-        Used as it stands; no suffix is added.
+        Used as it is; no suffix is added.
 
     Raises
     ------
     TypeError
         If `estimator`, or something in it, is of a type that can only be saved with its code.
     OSError
-        If the file cannot be written. What was there is untouched.
+        If the file cannot be written. An existing file is left untouched.
 
     Warns
     -----
@@ -95,7 +95,7 @@ def load(path: PathLike) -> Any:
     Raises
     ------
     ValueError
-        If the file is damaged, is something else, or was written by a newer skcifar.
+        If the file is damaged, is not a saved estimator, or was written by a newer skcifar.
     OSError
         If it cannot be read.
 

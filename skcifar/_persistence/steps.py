@@ -88,7 +88,7 @@ def _decode_with_skops(data):
         raise ValueError("a step holds more than a schema and arrays")
     step = skops_io.loads(data)  # raises for any type that skops does not trust by itself
     if not isinstance(step, BaseEstimator):
-        raise ValueError("a step is no estimator")
+        raise ValueError("a step is not an estimator")
     return step
 
 

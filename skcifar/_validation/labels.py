@@ -38,7 +38,7 @@ def check_all_classes(classes, known=None):
     Raises
     ------
     ValueError
-        If they are missing at the first call, are no labels, or differ from `known`.
+        If they are missing at the first call, are not labels, or differ from `known`.
     """
     if classes is None:
         if known is None:
@@ -76,13 +76,13 @@ def encode_labels(y, classes, *, name="y"):
     Raises
     ------
     ValueError
-        If a label is none of `classes`.
+        If a label is not in `classes`.
     """
     y = column_or_1d(y, warn=True)
     unknown = sorted(set(y.tolist()) - set(classes.tolist()), key=str)
     if unknown:
         raise ValueError(
-            f"{name} holds labels that are none of the classes of this classifier: "
+            f"{name} holds labels that are not among the classes of this classifier: "
             f"{unknown[:5]}. Its classes are {classes.tolist()[:10]}."
         )
     return np.searchsorted(classes, y)

@@ -59,13 +59,13 @@ def _lies_within(low, high, bounds, tolerance):
 def _with_overshoot(low, high, bounds):
     if _lies_within(low, high, bounds, _ROUNDING):
         return bounds, None
-    return bounds, f"a little outside [{bounds[0]:g}, {bounds[1]:g}], which they are taken for"
+    return bounds, f"a little outside [{bounds[0]:g}, {bounds[1]:g}], which is assumed"
 
 
 def _with_small_part(high, bounds):
     if high >= _FILLED * bounds[1]:
         return bounds, None
-    return bounds, f"a small part of [{bounds[0]:g}, {bounds[1]:g}], which they are taken for"
+    return bounds, f"a small part of [{bounds[0]:g}, {bounds[1]:g}], which is assumed"
 
 
 def _unit_or_symmetric(images, low, high):
@@ -79,7 +79,7 @@ def _unit_or_symmetric(images, low, high):
         return (-1.0, 1.0), None
     bounds, doubt = _with_overshoot(low, high, (0.0, 1.0))
     if doubt is None and (low >= _FILLED if steps.are_missing else steps.are_odd):
-        doubt = "which may be meant as [0, 1] or [-1, 1]; they are taken for [0, 1]"
+        doubt = "which may be meant as [0, 1] or [-1, 1]; [0, 1] is assumed"
     return bounds, doubt
 
 

@@ -26,7 +26,7 @@ def warn_of_planes(images):
     if channels == 3 and min(height, width) >= _LEAST_SIDE and _seem_planes(images):
         warnings.warn(
             "X holds rows that seem to be all red, then all green, then all blue pixels. They are "
-            "taken for (height, width, channels). If they are planes, pass "
+            "read as (height, width, channels). If they are planes, pass "
             f"X.reshape(-1, 3, {height}, {width}).transpose(0, 2, 3, 1).",
             UserWarning,
             stacklevel=2,

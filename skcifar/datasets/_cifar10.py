@@ -49,10 +49,10 @@ def fetch_cifar10(
     download_if_missing: bool = True,
     return_X_y: bool = False,
 ) -> Any:
-    """Load CIFAR-10, downloading it if it is not there.
+    """Load CIFAR-10, downloading it if necessary.
 
     It is looked for in scikit-learn's data home: the folder ``cifar-10-batches-py``, then
-    the archive ``cifar-10-python.tar.gz``, which is downloaded (170 MB) if there is neither.
+    the archive ``cifar-10-python.tar.gz``. If neither exists, the archive is downloaded (170 MB).
 
     =================   ================
     Classes                           10
@@ -64,12 +64,12 @@ def fetch_cifar10(
     Parameters
     ----------
     subset : {"train", "test", "all"}, default="train"
-        The 50,000 training images, the 10,000 test images, or these after those.
+        The 50,000 training images, the 10,000 test images, or the former followed by the latter.
     data_home : str or path-like, default=None
         Folder to look in and to download to. `None` is scikit-learn's: ``SCIKIT_LEARN_DATA``,
         or ``~/scikit_learn_data``.
     download_if_missing : bool, default=True
-        Whether to download what is missing rather than to raise an `OSError`.
+        Whether to download what is missing; if False, an `OSError` is raised instead.
     return_X_y : bool, default=False
         Whether to return ``(images, target)`` instead of a `Bunch`.
 
@@ -94,16 +94,16 @@ def fetch_cifar10(
     Raises
     ------
     ValueError
-        If `subset` is none of the three.
+        If `subset` is not one of the three.
     OSError
-        If CIFAR-10 is not there and cannot or must not be downloaded, or if what is there
-        is damaged, is something else, or cannot be read. Nothing half-written stays.
+        If CIFAR-10 is missing and cannot or must not be downloaded, or if its files are
+        damaged, are something else, or cannot be read. No half-written file is left behind.
 
     Notes
     -----
     The archive must have the published content (its SHA-256 is checked each time). A folder
-    may hold fewer images, as long as its files are built alike. Its files are Python pickles;
-    they are read in a way that runs nothing of what they may contain.
+    may hold fewer images, as long as its files have the same structure. Its files are Python
+    pickles; they are read in a way that runs no code that they may contain.
 
     References
     ----------

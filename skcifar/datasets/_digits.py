@@ -21,7 +21,7 @@ CIFAR-10 that need no download.
 def load_digits_rgb(*, return_X_y: bool = False) -> Any:
     """Load scikit-learn's handwritten digits as images like those of CIFAR-10.
 
-    Real images, no download: for a first try, and where there is no network.
+    Real images without a download, for a first try and for when there is no network connection.
 
     =================   ================
     Classes                           10

@@ -32,8 +32,10 @@ def warn_of_equal_files(paths, target):
     shown = sorted(" = ".join(_one_a_class(group)) for group in groups)
     more = f"\n    and {len(shown) - _MAX_SHOWN:,} more" if len(shown) > _MAX_SHOWN else ""
     warnings.warn(
-        "Equal files lie in two classes or more, so that one of their labels is wrong. Remove "
-        "all but one of each:" + "".join(f"\n    {line}" for line in shown[:_MAX_SHOWN]) + more,
+        "Identical files are in more than one class, so at least one of their labels is wrong. "
+        "Remove all but one of each:"
+        + "".join(f"\n    {line}" for line in shown[:_MAX_SHOWN])
+        + more,
         UserWarning,
         stacklevel=3,
     )

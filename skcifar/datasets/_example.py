@@ -11,17 +11,17 @@ _TEST_SHARE = 0.25
 
 
 def fetch_example_data(*, n_train: int | None = None, n_test: int | None = None) -> Bunch:
-    """Load CIFAR-10 and name the weights to start from, or what comes nearest to them here.
+    """Load CIFAR-10 and choose pretrained weights, or the best substitutes on this machine.
 
-    CIFAR-10 and the ImageNet weights, where they are there or can be downloaded. Where CIFAR-10
-    is not available, patches of scikit-learn's sample photographs take its place; where the
-    ImageNet weights are not available, those that ship with skcifar do.
+    CIFAR-10 and the ImageNet weights are used if they are on this machine or can be downloaded.
+    Otherwise patches of scikit-learn's sample photographs take the place of CIFAR-10, and the
+    weights that ship with skcifar take the place of the ImageNet weights.
 
     Parameters
     ----------
     n_train, n_test : int, default=None
         Number of images to train on and to test with, drawn class by class, the same ones each
-        time; fewer, if there are fewer. `None` is all of them.
+        time; fewer if there are not enough. `None` is all of them.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def fetch_example_data(*, n_train: int | None = None, n_test: int | None = None)
         name : str
             ``"CIFAR-10"`` or ``"photo patches"``.
         DESCR : str
-            What was taken, and what was not available, in one line: to be printed.
+            One line to print: the data and weights in use, and what was not available.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Your own pictures, from one folder a class."""
+"""Your own pictures, from one folder per class."""
 
 import warnings
 from pathlib import Path
@@ -32,12 +32,12 @@ def load_image_folder(
     return_X_y: bool = False,
     verbose: int = 0,
 ) -> Any:
-    """Load pictures from a folder that holds one folder a class.
+    """Load pictures from a folder that holds one folder per class.
 
-    The layout is ``path/class_name/picture.jpg``; pictures in folders below belong to the class
-    as well. Hidden files (their names begin with a dot), ``Thumbs.db``, ``desktop.ini`` and
-    ``__MACOSX`` are passed over, tables and texts beside the class folders are listed in
-    `skipped`, and links to folders are not followed. Everything else is a picture, or a fault.
+    The layout is ``path/class_name/picture.jpg``; pictures in folders inside a class folder belong
+    to that class. Hidden files (their names begin with a dot), ``Thumbs.db``, ``desktop.ini`` and
+    ``__MACOSX`` are ignored, tables and texts next to the class folders are listed in `skipped`,
+    and links to folders are not followed. Everything else has to be a picture; see `on_error`.
 
     Parameters
     ----------
@@ -47,24 +47,24 @@ def load_image_folder(
         Size in pixels to bring every picture to, with bilinear interpolation (antialiased when
         shrinking).
     resize : {"stretch", "crop", "pad"}, default="stretch"
-        What becomes of the aspect ratio. "stretch" does not keep it. "crop" keeps it and uses the
+        What happens to the aspect ratio. "stretch" does not keep it. "crop" keeps it and uses the
         middle of the picture. "pad" keeps it and adds grey borders.
     shuffle : bool, default=True
-        Whether the pictures come in random order. Without, they come class by class, and
+        Whether to return the pictures in random order. If False, they come class by class, and
         cross-validation without shuffling leaves whole classes out.
     random_state : int, RandomState instance or None, default=0
-        Which random order.
+        Seed of the random order.
     recursive : bool, default=True
-        Whether folders within those of the classes are read, too.
+        Whether to read folders inside the class folders as well.
     on_error : {"raise", "warn", "skip"}, default="raise"
-        What happens with files that cannot be used: one error that names all of them, by reason;
-        or they are left out and listed in `skipped`, with or without one warning.
+        What to do about files that cannot be used: raise one error that lists all of them, by
+        reason; or leave them out and list them in `skipped`, with one warning or without.
     as_files : bool, default=False
         Whether `images` is an :class:`~skcifar.ImageFiles` that reads the pictures when they are
         needed, for more of them than fit into memory. Then only the header of each file is
         checked here; damage further inside is an error when that picture is read.
     return_X_y : bool, default=False
-        Whether to return images and names of classes alone.
+        Whether to return ``(images, y)`` instead of a `Bunch`, with class names as `y`.
     verbose : int, default=0
         1 shows progress.
 
@@ -74,9 +74,9 @@ def load_image_folder(
         With the fields
 
         images : ndarray of shape (n_samples, height, width, 3), uint8, or ImageFiles
-            RGB images, upright as their EXIF data say. What is transparent is white; of an
-            animation or a file with several pages it is the first; of 16-bit pixels it is the
-            upper 8 bits. See :func:`~skcifar.load_image`, which decodes by the same code.
+            RGB images, rotated as their EXIF data say. Transparent parts are white; only the first
+            frame or page of a file is used, and the upper 8 bits of 16-bit pixels. See
+            :func:`~skcifar.load_image`, which uses the same decoder.
         data : ndarray of shape (n_samples, height * width * 3), uint8
             The same images, each as one row; not with `as_files`.
         target : ndarray of shape (n_samples,)
@@ -96,9 +96,9 @@ def load_image_folder(
     ------
     ValueError
         If files cannot be used and `on_error` is "raise"; if the folder holds no class folders,
-        or what looks like parts of a split; if a parameter is none.
+        or what looks like parts of a split; if a parameter is invalid.
     OSError
-        If `path` is no folder, or may not be read.
+        If `path` is not a folder, or may not be read.
 
     See Also
     --------
@@ -157,7 +157,7 @@ def _check_folder(path):
     root = Path(path).expanduser()
     if not root.is_dir():
         raise FileNotFoundError(
-            f"{printable(root)} is not a folder. Give the folder that holds one folder of "
+            f"{printable(root)} is not a folder. Pass the folder that holds one folder of "
             f"pictures for each class."
         )
     return str(root)

@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures of which class, and what else lies there."""
+"""Which files of a folder are pictures of which class, and what else is there."""
 
 import os
 from dataclasses import dataclass, field
@@ -15,18 +15,18 @@ _PICTURE_ENDINGS = (
 )
 
 _BESIDE = UnreadableError(
-    "it lies beside the class folders, and so has no class", "Move it into the folder of its class."
+    "it is next to the class folders, so it has no class", "Move it into the folder of its class."
 )
-_NO_PICTURE = UnreadableError("it lies beside the class folders, and is no picture", "Leave it.")
+_NO_PICTURE = UnreadableError("it is next to the class folders, and is not a picture", "Leave it.")
 _LINK = UnreadableError(
-    "it is a link to a folder: its pictures would count twice, or for ever",
+    "it is a link to a folder, whose pictures could be read twice or endlessly",
     "Put the folder itself there, or links to files.",
 )
 _SUBFOLDER = UnreadableError(
     "it is a folder within a class, and recursive is False", "Pass recursive=True to read it."
 )
 _NO_PICTURES = UnreadableError(
-    "this class folder holds no pictures", "Put some in, or remove it: each folder is a class."
+    "this class folder holds no pictures", "Add some, or remove it: each folder is a class."
 )
 
 
@@ -39,9 +39,9 @@ class FolderLayout:
     classes : dict of str to list of str
         Paths of the files of each class; sorted, like the classes.
     faults : list of (str, UnreadableError)
-        Paths that can be no picture of a class.
+        Paths that cannot be a picture of a class.
     ignored : list of (str, UnreadableError)
-        The same of tables, texts and the like beside the class folders, which are no fault.
+        The same for tables, texts and the like next to the class folders, which are not faults.
     """
 
     classes: dict = field(default_factory=dict)
@@ -62,7 +62,7 @@ def read_layout(root, recursive):
     ------
     ValueError
         If there are no class folders, or if they are something else: the parts of a split, or
-        one folder around all.
+        a single folder with all others inside it.
     OSError
         If the folder may not be read.
     """
@@ -111,7 +111,7 @@ def _sort_in(entry, layout):
 
 
 def _files_below(folder, recursive, faults):
-    """Yield the paths of all that is no folder below `folder`, following no links to folders."""
+    """Yield the paths of all files below `folder`; links to folders are not followed."""
     waiting = [folder]
     while waiting:
         folder = waiting.pop()
@@ -137,7 +137,7 @@ def _closed_folder(error):
 
 
 def _check_are_classes(root, folders, layout):
-    """Raise if the folders are no classes; what they are instead can be told by their names."""
+    """Raise if the folders are not classes; their names tell what they are instead."""
     name = printable(root)
     if not folders:
         raise ValueError(f"{name} holds no class folders. {_advice_without_folders(layout)}")
@@ -146,13 +146,14 @@ def _check_are_classes(root, folders, layout):
         parts.sort(key=lambda part: _PARTS.index(part.lower()))
         advised = printable(os.path.join(root, parts[0]))
         raise ValueError(
-            f"{name} holds {', '.join(parts)}: parts of a split, not classes. Load each by itself, "
-            f'such as load_image_folder("{advised}").'
+            f"{name} holds {', '.join(parts)}: parts of a split, not classes. Load each "
+            f'separately, for example load_image_folder("{advised}").'
         )
     if len(folders) == 1 and _holds_folders_alone(folders[0].path):
         raise ValueError(
-            f"{name} holds one folder around all others, which would be the only class. Pass the "
-            f'one that holds the class folders: load_image_folder("{printable(folders[0].path)}").'
+            f"{name} holds a single folder, with all others inside it, so that there is only "
+            f"one class. Pass the folder that holds the class folders: "
+            f'load_image_folder("{printable(folders[0].path)}").'
         )
 
 

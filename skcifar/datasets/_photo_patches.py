@@ -93,8 +93,8 @@ def load_photo_patches(
 ) -> Any:
     """Load patches of scikit-learn's sample photographs, of ten kinds such as roof and sky.
 
-    Real photographs, no download: where there is no network, and wherever handwritten digits are
-    too easy.
+    Real photographs without a download, for when there is no network connection and handwritten
+    digits are too easy.
 
     =================   ================
     Classes                           10
@@ -106,8 +106,8 @@ def load_photo_patches(
     Parameters
     ----------
     subset : {"train", "test", "all"}, default="train"
-        The 800 training patches, the 400 test patches, or these after those. They come from
-        different parts of the photographs.
+        The 800 training patches, the 400 test patches, or the former followed by the latter. They
+        come from different parts of the photographs.
     return_X_y : bool, default=False
         Whether to return ``(images, target)`` instead of a `Bunch`.
 
@@ -125,7 +125,7 @@ def load_photo_patches(
         target_names : ndarray of shape (10,)
             Their names.
         groups : ndarray of shape (n_samples,)
-            Number of the part of a photograph that the patch was cut from.
+            Number of the part of a photograph from which the patch was cut.
         DESCR : str
             What they are, and the credits and licence of the photographs.
     (images, target) : tuple if ``return_X_y=True``
@@ -134,11 +134,11 @@ def load_photo_patches(
     Raises
     ------
     ValueError
-        If `subset` is none of the three.
+        If `subset` is not one of the three.
 
     Notes
     -----
-    Patches of the same part overlap, so cross-validation that separates them promises too much.
+    Patches of the same part overlap, so cross-validation that separates them is too optimistic.
     Pass `groups` to a splitter that keeps groups together, such as
     ``StratifiedGroupKFold(n_splits=2)``: each kind has two parts to train on.
 

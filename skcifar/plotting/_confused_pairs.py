@@ -35,7 +35,7 @@ class ConfusedPairsDisplay:
     pairs : list of (true, predicted, count)
         The bars from top to bottom, as `skcifar.metrics.most_confused` returns them.
     examples : list of array-like of shape (n_examples, height, width, 3), default=None
-        For each pair images of it, as matplotlib shows them: ``uint8``, or floats in [0, 1].
+        For each pair, images of it as matplotlib shows them: ``uint8``, or floats in [0, 1].
     class_names : dict, default=None
         The name drawn for each class; None draws the class itself.
 
@@ -122,7 +122,7 @@ class ConfusedPairsDisplay:
         n_examples: int = 5,
         **plot_keywords: Any,
     ) -> Self:
-        """Draw the pairs that got confused in predictions made before.
+        """Draw the pairs that are confused in existing predictions.
 
         Parameters
         ----------
@@ -162,7 +162,7 @@ class ConfusedPairsDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw the bars, the images follow to the right of it; None makes a new figure.
+            Where to draw the bars, with the images to the right of them; None makes a new figure.
         bar_kw : dict, default=None
             Keywords of ``Axes.barh``.
 
@@ -175,7 +175,7 @@ class ConfusedPairsDisplay:
         self.figure_ = ax.figure
         self.bars_, self.pictures_ = None, []
         if not len(self.pairs):
-            say_nothing_to_draw(ax, "no class was taken for another")
+            say_nothing_to_draw(ax, "no class was mistaken for another")
             return self
         self._plot_bars(bar_kw)
         row_height = self._fit_labels()

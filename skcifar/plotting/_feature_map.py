@@ -24,8 +24,8 @@ _TSNE_COMPONENTS, _TSNE_PERPLEXITY = 50, 30
 class FeatureMapDisplay:
     """Scatter plot of features in two dimensions, a colour and a marker for each class.
 
-    In a figure of its own up to 20 classes have a legend beside the map. Else they are named
-    inside of it, at the median of their points or close to it with a line that leads there.
+    In a new figure, up to 20 classes have a legend beside the map. Otherwise they are named inside
+    it, at the median of their points or close to it, with a line that leads there.
 
     It is recommended to use `from_estimator`.
 

@@ -24,13 +24,13 @@ from ._reading import (
 
 
 class GradCAMDisplay:
-    """Images with a heat map of what spoke for a class (Grad-CAM).
+    """Images with a heat map of the parts that supported a class (Grad-CAM).
 
     The map is the positive part of the feature maps of the last convolution, each weighted with
     the mean gradient of the class's score (before softmax) with respect to it. It is drawn over
-    the image: cold regions are darkened, hot ones shine, and a line surrounds what is above half
-    of the maximum. Where the last feature map has one cell only, as that of small images has, the
-    last one with more is taken: a heat map can be no finer than its layer.
+    the image: cold regions are darkened, hot ones are bright, and a line surrounds what is above
+    half of the maximum. Where the last feature map has only one cell, as with small images, the
+    last one with more is used: a heat map can be no finer than its layer.
 
     It is recommended to use `from_estimator`.
 
@@ -104,7 +104,7 @@ class GradCAMDisplay:
         Parameters
         ----------
         classifier : estimator
-            A fitted `MobileNetV2Classifier`, or a Pipeline that ends in one; any classifier does
+            A fitted `MobileNetV2Classifier`, or a Pipeline that ends in one; or any classifier
             whose ``model_`` is a Keras model of images, with a column for each of ``classes_``.
         X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_pixels)
             Images, or files, as `classifier` takes them.

@@ -122,7 +122,7 @@ class PredictionsDisplay:
         class_names: ClassNames = None,
         **plot_keywords: Any,
     ) -> Self:
-        """Draw images whose classes were predicted before.
+        """Draw images with existing predictions.
 
         Parameters
         ----------

@@ -30,7 +30,8 @@ class TrainingHistoryDisplay:
         ``loss``, ``accuracy`` and, where there was a validation set, ``val_loss`` and
         ``val_accuracy``.
     fine_tune_starts : dict of str to int, default=None
-        For each fit that was fine-tuned the index, in those lists, of the first epoch of it.
+        For each fit that was fine-tuned, the index in those lists of its first epoch of
+        fine-tuning.
     mean : bool, default=False
         Whether the mean over the fits is drawn too, over the epochs that all of them reached.
 
@@ -79,7 +80,7 @@ class TrainingHistoryDisplay:
         ----------
         estimator : estimator, list of estimators, or dict of str to estimator
             Fitted classifiers with a ``history_``, Pipelines that end in one, or searches over
-            them. A list is taken for the folds of one estimator, such as
+            them. A list holds the folds of one estimator, such as
             ``cross_validate(..., return_estimator=True)["estimator"]``; a dict gives names.
         mean : bool, default=None
             Whether the mean over the fits is drawn; None draws it for a list of several.

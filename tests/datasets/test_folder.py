@@ -221,7 +221,7 @@ def test_picture_beside_the_classes_is_a_fault(pets):
     save(pets / "stray.PNG")
     faults = faults_of(pets)
     assert list(faults) == ["stray.PNG"]
-    assert "it lies beside the class folders" in faults["stray.PNG"]
+    assert "it is next to the class folders" in faults["stray.PNG"]
 
 
 @pytest.mark.parametrize("name", ["labels.csv", "README", "notes.txt", "model.h5"])
@@ -230,7 +230,7 @@ def test_other_file_beside_the_classes_is_listed_and_no_fault(pets, name):
     data = load_image_folder(pets, image_size=8)
     assert len(data.images) == 3
     ((path, reason),) = data.skipped
-    assert (path, "no picture" in reason) == (str(pets / name), True)
+    assert (path, "not a picture" in reason) == (str(pets / name), True)
 
 
 def test_class_without_pictures_is_a_fault(pets):
@@ -319,7 +319,7 @@ def test_one_class_may_have_the_name_of_a_part(tmp_path):
 def test_folder_around_all_others_is_no_class(tmp_path):
     save(tmp_path / "pets" / "cat" / "1.png")
     save(tmp_path / "pets" / "dog" / "1.png", BLUE)
-    with pytest.raises(ValueError, match="one folder around all others") as caught:
+    with pytest.raises(ValueError, match="a single folder, with all others inside it") as caught:
         load_image_folder(tmp_path)
     assert f'load_image_folder("{tmp_path / "pets"}")' in str(caught.value)
 
@@ -346,18 +346,18 @@ def test_folder_without_classes_is_an_error(pets):
 
 @pytest.mark.parametrize("name", ["nowhere", "cat/1.png"])
 def test_path_that_is_no_folder_is_an_error(pets, name):
-    with pytest.raises(FileNotFoundError, match=r"is not a folder\. Give the folder that holds"):
+    with pytest.raises(FileNotFoundError, match=r"is not a folder\. Pass the folder that holds"):
         load_image_folder(pets / name, image_size=8)
 
 
-# --- Equal files -------------------------------------------------------------------------------
+# --- Identical files ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("as_files", [False, True])
 def test_equal_files_in_two_classes_are_one_warning(pets, as_files):
     shutil.copy(pets / "cat" / "1.png", pets / "dog" / "also.png")
     shutil.copy(pets / "dog" / "2.png", pets / "cat" / "also.png")
-    with pytest.warns(UserWarning, match="Equal files lie in two classes") as caught:
+    with pytest.warns(UserWarning, match="Identical files are in more than one class") as caught:
         load_image_folder(pets, image_size=8, as_files=as_files)
     assert len(caught) == 1
     message = str(caught[0].message)
@@ -368,7 +368,7 @@ def test_equal_files_in_two_classes_are_one_warning(pets, as_files):
 
 def test_one_file_linked_into_two_classes_is_a_warning(pets):
     (pets / "dog" / "linked.png").symlink_to(pets / "cat" / "1.png")
-    with pytest.warns(UserWarning, match="Equal files lie in two classes"):
+    with pytest.warns(UserWarning, match="Identical files are in more than one class"):
         load_image_folder(pets, image_size=8)
 
 

@@ -61,7 +61,7 @@ def test_pairs_alone_can_be_drawn():
 
 def test_no_confusion_is_said():
     display = ConfusedPairsDisplay.from_predictions(Y_TRUE, Y_TRUE, images=IMAGES)
-    assert display.ax_.texts[0].get_text() == "no class was taken for another"
+    assert display.ax_.texts[0].get_text() == "no class was mistaken for another"
 
 
 @pytest.mark.parametrize("n_classes", [3, 10, 100])
