@@ -65,8 +65,9 @@ def test_a_global_state_changes_no_fit(
     wanted = expected(parameters)
     head_training._idle_models.clear()
     set_state(state)
-    classifier = make_classifier(**parameters).fit(*images)
-    np.testing.assert_array_equal(classifier.predict_proba(images[0]), wanted)
+    found = make_classifier(**parameters).fit(*images).predict_proba(images[0])
+    # On some processors a compiled graph fuses operations, which rounds otherwise than eager ones.
+    np.testing.assert_allclose(found, wanted, rtol=1e-5 if state == "eager" else 0, atol=0)
 
 
 @pytest.mark.parametrize("state", ["mixed_float16", "float64", "float16"])
