@@ -22,7 +22,7 @@ def load_pretrained(
     name : {"cifar10", "cifar10-32px"}, default="cifar10"
         ``"cifar10"`` was fine-tuned in all its layers on CIFAR-10's 50,000 training images, from
         ImageNet's weights; it sees 96 px. ``"cifar10-32px"`` was trained on CIFAR-10 only, is
-        half as wide and sees 32 px: less accurate, and TIMES times as fast.
+        half as wide and sees 32 px: less accurate, in half the time.
 
     Returns
     -------
