@@ -38,7 +38,7 @@ def kinds_of_fits(X, y):
     """Return functions from the number of a fit to the fit, by name."""
     import keras
 
-    small = {"epochs": 2, "weights": "cifar10"}
+    small = {"epochs": 2, "weights": "cifar10-32px"}
     going_on = MobileNetV2Classifier(**small, random_state=0)
 
     def fit(number, **options):
@@ -75,7 +75,7 @@ def memory_over_a_search(X, y):
     """Return resident memory in MB before and after a search over 12 settings of the head."""
     process, measured = psutil.Process(), []
     grid = {"dropout": [0.1, 0.2, 0.3, 0.4], "hidden_units": [(64,), (128,), (256,)]}
-    estimator = MobileNetV2Classifier(epochs=2, weights="cifar10", random_state=0)
+    estimator = MobileNetV2Classifier(epochs=2, weights="cifar10-32px", random_state=0)
     search = GridSearchCV(estimator, grid, cv=2)
     for run in (estimator.fit, search.fit):
         run(X, y)

@@ -56,17 +56,18 @@ class MobileNetV2Features(
 
     Parameters
     ----------
-    weights : {"imagenet", "cifar10"}, path or None, default="imagenet"
+    weights : {"imagenet", "cifar10", "cifar10-32px"}, path or None, default="imagenet"
         ``"imagenet"`` is the checkpoint for 224 px and this `alpha`, used at every input size;
-        ``"cifar10"`` ships with the package; None is a random network, always the same one. A path
-        is that of a Keras weights file.
+        ``"cifar10"``, fine-tuned from it on CIFAR-10, and ``"cifar10-32px"``, a small network for
+        32 px, ship with the package; None is a random network, always the same one. A path is
+        that of a Keras weights file.
     alpha : float, default=None
         Width multiplier. None is 1.0, or the width of the shipped weights.
     input_size : "auto" or int, default="auto"
         Side in pixels of what the network sees, at least 32. ``"auto"`` is 32 for
-        ``weights="cifar10"``, else 96 for images smaller than 96 px and the nearest of 96, 128,
-        160, 192 and 224 for others; at most 160 for files, of which the largest decides (up to
-        64 are examined). Images are resized bilinearly, antialiased when shrinking; the aspect
+        ``weights="cifar10-32px"``, else 96 for images smaller than 96 px and the nearest of 96,
+        128, 160, 192 and 224 for others; at most 160 for files, of which the largest decides (up
+        to 64 are examined). Images are resized bilinearly, antialiased when shrinking; the aspect
         ratio is not kept. Files are read at this size, unless `image_shape` or `ImageFiles` state
         another.
     image_shape : tuple of (height, width, channels), default=None

@@ -22,7 +22,7 @@ from skcifar._extraction import engines, extractor
 from skcifar._extraction.digests import image_digests
 from skcifar._model.frozen import FrozenNetwork
 from skcifar._model.mobilenet_v2 import MobileNetV2
-from skcifar._weights.shipped import cifar10_weights
+from skcifar._weights.shipped import shipped_weights
 from skcifar.datasets import make_images
 
 LIBRARIES = {
@@ -105,7 +105,7 @@ class OldFile:
         return {
             "FrozenNetwork": [
                 ["network", {"MobileNetV2": fields}],
-                ["weights", {"tuple": self.arrays(cifar10_weights()[0])}],
+                ["weights", {"tuple": self.arrays(shipped_weights("cifar10-32px")[0])}],
                 ["image_shape", {"tuple": [32, 32, 3]}],
                 ["pixel_range", {"tuple": pixel_range}],
                 ["mirrored", False],
@@ -160,14 +160,16 @@ def test_a_file_of_version_1_predicts_the_same_to_the_bit(pictures, tmp_path):
         {"test_time_augmentation": True},
         classes=np.arange(10),
         pixel_range=[0.0, 255.0],
-        head=file.head(cifar10_weights()[1], mean=zeros, scale=ones),
+        head=file.head(shipped_weights("cifar10-32px")[1].weights, mean=zeros, scale=ones),
         n_samples_seen_=50_000,
         history_={"dict": [["loss", []], ["accuracy", []]]},
         n_iter_=0,
     )
     file.write(tmp_path / "old", content)
-    expected = load_pretrained("cifar10").predict_proba(pictures)
-    np.testing.assert_array_equal(load(tmp_path / "old").predict_proba(pictures), expected)
+    expected = load_pretrained("cifar10-32px").predict_proba(pictures)
+    loaded = load(tmp_path / "old")
+    np.testing.assert_array_equal(loaded.predict_proba(pictures), expected)
+    assert loaded.weights == "cifar10-32px"
 
 
 @pytest.fixture
@@ -218,7 +220,7 @@ def old_pipeline(trained_head, tmp_path):
 
 
 def test_a_pipeline_of_version_1_predicts_what_its_arrays_say(old_pipeline, trained_head, pictures):
-    features = OldFeatures(weights="cifar10").fit_transform(pictures)
+    features = OldFeatures(weights="cifar10-32px").fit_transform(pictures)
     kernel, bias, last_kernel, last_bias = trained_head
     hidden = np.maximum((features - 0.25) / 0.5 @ kernel + bias, 0)
     expected = softmax(hidden @ last_kernel + last_bias, axis=1)
@@ -271,7 +273,7 @@ def test_rows_of_a_cache_of_version_1_are_found(tmp_path, monkeypatch):
     write_old_cache(tmp_path, [(network, digest, 0, zlib.crc32(row), row.tobytes())])
     monkeypatch.setattr(extractor, "_engine_version", lambda engine: "2025.0.0")
     monkeypatch.setattr(engines, "run_network", None)
-    features = OldFeatures(weights="cifar10", engine="tensorflow", feature_cache=tmp_path)
+    features = OldFeatures(weights="cifar10-32px", engine="tensorflow", feature_cache=tmp_path)
     np.testing.assert_array_equal(features.fit_transform(image), [row])
 
 

@@ -269,16 +269,16 @@ from skcifar import MobileNetV2Classifier, load_pretrained
 from skcifar.datasets import make_images
 
 X, y = make_images(n_samples=20, random_state=0)
-classifier = load_pretrained("cifar10")
+classifier = load_pretrained("cifar10-32px")
 expected = classifier.predict_proba(X)
 classifier.feature_cache = None
-MobileNetV2Classifier(weights="cifar10", epochs=1).fit(X, y)
+MobileNetV2Classifier(weights="cifar10-32px", epochs=1).fit(X, y)
 child = os.fork()
 if child:
     raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 assert abs(classifier.predict_proba(X) - expected).max() == 0
 try:
-    MobileNetV2Classifier(weights="cifar10", epochs=1).fit(X, y)
+    MobileNetV2Classifier(weights="cifar10-32px", epochs=1).fit(X, y)
 except RuntimeError as error:
     assert "TensorFlow does not survive" in str(error)
 else:

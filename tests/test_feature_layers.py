@@ -174,7 +174,7 @@ def test_saved_and_loaded_to_the_bit(make_classifier, images, tmp_path, feature_
     assert loaded.get_params()["feature_layers"] == feature_layers
     np.testing.assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
     with open(tmp_path / "classifier", "rb") as file:
-        assert Archive(file).version == 2
+        assert Archive(file).version >= 2  # the first that has feature layers
 
 
 def test_layers_share_a_cache_without_being_taken_for_each_other(make_features, images, tmp_path):

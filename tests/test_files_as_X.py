@@ -257,7 +257,7 @@ def test_auto_is_the_size_of_the_largest_but_at_most_160(make_features, size, ex
 
 
 def test_auto_is_what_shipped_weights_were_trained_at(make_features, paths):
-    features = make_features(weights="cifar10", alpha=None, input_size="auto").fit(paths)
+    features = make_features(weights="cifar10-32px", alpha=None, input_size="auto").fit(paths)
     assert features.image_shape_ == (32, 32, 3)
 
 

@@ -37,7 +37,7 @@ def test_number_of_blocks_of_numpy_shares_the_maps_of_a_plain_one(make_features,
 
 
 def test_width_of_the_shipped_weights_may_be_of_numpy(images):
-    MobileNetV2Features(weights="cifar10", alpha=np.float16(0.5)).fit(images[0])
+    MobileNetV2Features(weights="cifar10-32px", alpha=np.float16(0.5)).fit(images[0])
 
 
 def test_one_hidden_layer_may_be_a_number(make_classifier, images):

@@ -192,7 +192,7 @@ def test_warm_start_with_another_optimizer_starts_that_one_afresh(make_classifie
 
 
 CHANGES = {
-    "weights": "cifar10",
+    "weights": "cifar10-32px",
     "alpha": 0.5,
     "input_size": 64,
     "image_shape": (8, 32, 3),
@@ -219,8 +219,8 @@ def test_going_on_with_a_parameter_that_cannot_change_is_an_error(
 
 def test_an_error_names_every_parameter_that_changed(make_classifier, images):
     classifier = make_classifier(warm_start=True, epochs=1).fit(*images)
-    with pytest.raises(ValueError, match=r"weights='cifar10' .*, hidden_units=\(8, 8\) "):
-        classifier.set_params(weights="cifar10", hidden_units=(8, 8)).fit(*images)
+    with pytest.raises(ValueError, match=r"weights='cifar10-32px' .*, hidden_units=\(8, 8\) "):
+        classifier.set_params(weights="cifar10-32px", hidden_units=(8, 8)).fit(*images)
 
 
 def test_what_a_parameter_stood_for_is_no_change(make_classifier, images):

@@ -12,12 +12,6 @@ from skcifar.datasets import fetch_example_data, load_image_folder
 N_TRAIN, N_TEST = 4_000, 2_000
 LEAST_PICTURES = 8  # of a class: some to test with, some to validate, and two folds to search in
 
-# The width of the network, and the side in pixels of what it sees.
-NETWORKS = {
-    "imagenet": {"alpha": 1.0, "input_size": 96},
-    "cifar10": {"alpha": 0.5, "input_size": 32},
-}
-
 
 @dataclass
 class DemoData:

@@ -5,7 +5,6 @@ from functools import cached_property
 
 import matplotlib.pyplot as plt
 import numpy as np
-from demo_data import NETWORKS
 from report import Section, Text
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
@@ -17,7 +16,7 @@ from skcifar import ImageNormalizer, MobileNetV2Classifier, clear_feature_cache
 from skcifar.metrics import most_confused
 from skcifar.plotting import ConfusedPairsDisplay, PredictionsDisplay, TrainingHistoryDisplay
 
-EPOCHS, BATCH_SIZE = 20, 64
+INPUT_SIZE, EPOCHS, BATCH_SIZE = 96, 20, 64
 LEARNING_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 N_TIMED = 400  # images of the race against plain Keras
 KERAS_EPOCHS = 3  # of it that are timed
@@ -32,7 +31,7 @@ class Run:
         self.names = data.class_names
         network = MobileNetV2Classifier(
             weights=data.weights,
-            **NETWORKS[data.weights],
+            input_size=INPUT_SIZE,
             epochs=EPOCHS,
             batch_size=BATCH_SIZE,
             random_state=0,
@@ -265,11 +264,8 @@ def _keras_seconds(run, X, y):
     """Return what `EPOCHS` epochs of the same network and head take in plain Keras."""
     import keras
 
-    network = NETWORKS[run.data.weights]
-    side = network["input_size"]
     frozen = keras.applications.MobileNetV2(
-        input_shape=(side, side, 3),
-        alpha=network["alpha"],
+        input_shape=(INPUT_SIZE, INPUT_SIZE, 3),
         include_top=False,
         weights=None,  # they do not change the time
         pooling="avg",
@@ -278,7 +274,7 @@ def _keras_seconds(run, X, y):
     model = keras.Sequential(
         [
             keras.layers.Input(X.shape[1:]),
-            keras.layers.Resizing(side, side),
+            keras.layers.Resizing(INPUT_SIZE, INPUT_SIZE),
             keras.layers.Rescaling(1 / 127.5, -1),
             frozen,
             keras.layers.Dropout(0.3),

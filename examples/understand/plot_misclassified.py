@@ -62,7 +62,7 @@ least_sure = PredictionsDisplay.from_estimator(
 # ---------------------------
 # Grad-CAM shows, for each of the confident errors, which parts of the image supported the
 # predicted class. The map is coarse: the last layer of the network divides an image of this
-# size into 3 x 3 cells, or 4 x 4 with ``weights="cifar10"``.
+# size into 3 x 3 cells.
 
 X_wrong = X_test[confident.indices_]
 GradCAMDisplay.from_estimator(classifier, X_wrong, class_names=data.target_names)

@@ -30,7 +30,7 @@ _UNSTRIDED_FOR_CIFAR = ("stem", 24)
 
 _N_BLOCKS = sum(repeats for _, _, repeats, _ in _STAGES)
 _LAST_CONVOLUTION = _N_BLOCKS + 1
-_BATCH_NORM_EPSILON = 1e-3
+BATCH_NORM_EPSILON = 1e-3
 
 IMAGENET_ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 _IMAGENET_SIZES = (96, 128, 160, 192, 224)
@@ -200,11 +200,11 @@ def _apply_block(layers, inputs, width, block, tap):
         names = (f"{name}_expand", f"{name}_expand_BN", f"{name}_expand_relu")
         x = _convolve(layers, x, width, 1, 1, names)
     x = layers.depthwise(x, block.stride, f"{name}_depthwise")
-    x = layers.batch_norm(x, _BATCH_NORM_EPSILON, f"{name}_depthwise_BN")
+    x = layers.batch_norm(x, BATCH_NORM_EPSILON, f"{name}_depthwise_BN")
     x = layers.relu6(x, f"{name}_depthwise_relu")
     tap(f"{name}_depthwise", x)
     x = layers.convolution(x, block.filters, 1, 1, f"{name}_project")
-    x = layers.batch_norm(x, _BATCH_NORM_EPSILON, f"{name}_project_BN")
+    x = layers.batch_norm(x, BATCH_NORM_EPSILON, f"{name}_project_BN")
     x = layers.add(inputs, x, f"{name}_add") if block.residual else x
     tap(name, x)
     return x
@@ -213,4 +213,4 @@ def _apply_block(layers, inputs, width, block, tap):
 def _convolve(layers, x, filters, kernel_size, strides, names):
     """Apply a convolution, its normalisation and its activation, called `names`."""
     x = layers.convolution(x, filters, kernel_size, strides, names[0])
-    return layers.relu6(layers.batch_norm(x, _BATCH_NORM_EPSILON, names[1]), names[2])
+    return layers.relu6(layers.batch_norm(x, BATCH_NORM_EPSILON, names[1]), names[2])

@@ -22,7 +22,8 @@ from .._version import __version__
 FORMAT = "skcifar estimator"
 # A new number whenever a file means something else to those who read the old one.
 # 2: estimators have `feature_layers`.
-VERSION = 2
+# 3: the shipped network of 32 px, weights="cifar10" before, is called "cifar10-32px".
+VERSION = 3
 _MANIFEST = "manifest.json"
 _MEMBER_NAME = re.compile(r"(arrays/\d+\.npy|steps/\d+\.skops)")
 # Of JSON, which takes many times its size once parsed. A fit of 1,000 epochs needs 0.1 MB.

@@ -75,11 +75,11 @@ def _encode_attribute(name, value, members):
 def decode_estimator(content, archive, notes):
     cls = ESTIMATORS[content["estimator"]]
     parameters = _decode_values(content["parameters"], archive)
-    if archive.version < 2 and hasattr(cls, "_network_type"):
-        parameters["feature_layers"] = "last"  # all that there was
+    state = _decode_values(content["state"], archive)
+    if hasattr(cls, "_network_type"):
+        _bring_up_to_date(parameters, state, archive.version)
     _forget_foreign_folders(parameters, notes)
     estimator = cls(**parameters)
-    state = _decode_values(content["state"], archive)
     for attribute in state:
         if hasattr(cls, attribute) or attribute in estimator.get_params(deep=False):
             raise ValueError(f"it holds a fitted attribute {attribute!r}")
@@ -87,6 +87,16 @@ def decode_estimator(content, archive, notes):
     _check_fitted_state(estimator)
     _set_requests(estimator, content["requests"])
     return estimator
+
+
+def _bring_up_to_date(parameters, state, version):
+    """Say in today's words what a file of an older `version` means."""
+    if version < 2:
+        parameters["feature_layers"] = "last"  # all that there was
+    if version < 3:
+        for values in (parameters, state.get("_made_with", {})):
+            if values.get("weights") == "cifar10":
+                values["weights"] = "cifar10-32px"
 
 
 def _decode_values(values, archive):

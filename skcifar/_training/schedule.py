@@ -36,7 +36,7 @@ def initial_head_rng(seed):
 
 
 # Batches of "auto". With 64, 20 epochs over 100 images are 40 steps: too few for a head. Chosen by
-# benchmarks/feature_layers.py --batches.
+# benchmarks/few_images.py.
 _BATCH_SIZES = (64, 32, 16, 8)
 _ENOUGH_STEPS = 31  # an epoch
 

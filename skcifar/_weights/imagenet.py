@@ -11,8 +11,7 @@ _BASE_URL = "https://storage.googleapis.com/tensorflow/keras-applications/mobile
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _ADVICE = (
     "Download it from {url} and put it there by hand, or use weights='cifar10' (shipped with "
-    "skcifar; less accurate on photographs), weights=None (random), or weights=<path of a Keras "
-    "weights file>."
+    "skcifar), weights=None (random), or weights=<path of a Keras weights file>."
 )
 
 

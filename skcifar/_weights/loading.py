@@ -2,6 +2,8 @@
 
 import difflib
 import functools
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -9,7 +11,7 @@ from .._model.mobilenet_v2 import MobileNetV2
 from .._system.libraries import import_keras
 from .._system.paths import user_path
 from .imagenet import imagenet_weights_path
-from .shipped import CIFAR10_ALPHA, CIFAR10_SIZE, cifar10_weights
+from .shipped import SHIPPED, shipped_weights
 
 # Seed of weights=None: the same random network in every process, so that the cache serves it.
 _RANDOM_WEIGHTS_SEED = 0
@@ -93,18 +95,23 @@ def _imagenet(alpha, input_size, image_shape):
     return network, _from_file(imagenet_weights_path(network.alpha), network)
 
 
-def _cifar10(alpha, input_size, image_shape):
-    if alpha is not None and _plain_float(alpha) != CIFAR10_ALPHA:
+def _shipped(name, alpha, input_size, image_shape):
+    shipped = SHIPPED[name]
+    if alpha is not None and _plain_float(alpha) != shipped.alpha:
         raise ValueError(
-            f'weights="cifar10" were trained with alpha={CIFAR10_ALPHA}. Got alpha={alpha!r}. '
+            f'weights="{name}" were trained with alpha={shipped.alpha}. Got alpha={alpha!r}. '
             "Pass alpha=None, or other weights."
         )
-    input_size = CIFAR10_SIZE if input_size == "auto" else int(input_size)
-    return MobileNetV2(input_size, CIFAR10_ALPHA, variant="cifar10"), cifar10_weights()[0]
+    if input_size == "auto":
+        input_size = shipped.input_size
+    network = _published(MobileNetV2, shipped.alpha, input_size, image_shape)
+    return replace(network, variant=shipped.variant), shipped_weights(name)[0]
 
 
 # Of each type of network: functions of (alpha, input_size, image_shape), as `load_backbone` is.
-_NAMED_WEIGHTS = {MobileNetV2: {"imagenet": _imagenet, "cifar10": _cifar10}}
+_NAMED_WEIGHTS = {
+    MobileNetV2: {"imagenet": _imagenet, **{name: partial(_shipped, name) for name in SHIPPED}}
+}
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,35 +1,71 @@
-"""The weights that ship with the package: MobileNetV2 trained on CIFAR-10 alone.
+"""The networks that ship with the package, each with a head that knows CIFAR-10's classes.
 
-They are the output of ``benchmarks/train_cifar10_weights.py``; ``MODEL_CARD.md`` in this folder
-tells how good they are and what they are not for.
+``benchmarks/train_cifar10_weights.py`` makes their files. Beside each lies its model card, which
+says how good it is and what it is not for.
 """
 
 import functools
+from dataclasses import dataclass
 from importlib.resources import files
 
 import numpy as np
 
-CIFAR10_ALPHA = 0.5
-CIFAR10_SIZE = 32
-_FILE_NAME = f"cifar10_alpha{CIFAR10_ALPHA}.npz"
+from .._model.head import Head, Standardization
+from .._validation.types import FeatureLayers
+
+
+@dataclass(frozen=True)
+class ShippedNetwork:
+    """What one file of weights is for.
+
+    Parameters
+    ----------
+    file_name : str
+        In the folder of this module.
+    alpha : float
+        Width of the network.
+    variant : {"imagenet", "cifar10"}
+        Strides of the network.
+    input_size : int or "auto"
+        What ``input_size="auto"`` is. "auto" is as with ImageNet's weights.
+    feature_layers : {"last", "blocks", "all", "depthwise"}
+        What its head sees.
+    """
+
+    file_name: str
+    alpha: float
+    variant: str
+    input_size: int | str
+    feature_layers: FeatureLayers
+
+
+SHIPPED = {
+    "cifar10": ShippedNetwork("cifar10_96px.npz", 1.0, "imagenet", "auto", "all"),
+    "cifar10-32px": ShippedNetwork("cifar10_32px.npz", 0.5, "cifar10", 32, "last"),
+}
 
 
 @functools.cache
-def cifar10_weights():
-    """Return the arrays of the network and of its classifier.
+def shipped_weights(name):
+    """Return the arrays of the network called `name` in `SHIPPED`, and its head.
 
     Returns
     -------
     backbone : tuple of ndarray
         Read-only, float32, in the order of ``build_units(...).get_weights()``.
-    classifier : tuple of ndarray
-        Kernel of shape (1280, 10) and bias of shape (10,), on the pooled features.
+    head : Head
+        Ten classes; its arrays are read-only, too.
     """
-    with (files(__package__) / _FILE_NAME).open("rb") as file:
+    with (files(__package__) / SHIPPED[name].file_name).open("rb") as file:
         stored = np.load(file, allow_pickle=False)
-        arrays = {name: stored[name].astype(np.float32) for name in stored.files}
+        arrays = {key: stored[key].astype(np.float32) for key in stored.files}
     for array in arrays.values():
         array.flags.writeable = False
-    classifier = arrays.pop("kernel"), arrays.pop("bias")
-    arrays.pop("alpha")
-    return tuple(arrays[str(number)] for number in range(len(arrays))), classifier
+    standardization = Standardization(arrays["mean"], arrays["scale"])
+    return tuple(_numbered(arrays, "network")), Head(_numbered(arrays, "head"), standardization)
+
+
+def _numbered(arrays, prefix):
+    """Return the arrays called "prefix0", "prefix1" and so on."""
+    count = sum(key.startswith(prefix) for key in arrays)
+    return [arrays[f"{prefix}{number}"] for number in range(count)]

@@ -94,7 +94,7 @@ def test_features_of_the_shipped_network_tell_kinds_apart_that_pixels_do_not(tra
         scaled = make_pipeline(StandardScaler(), classifier)
         return scaled.fit(X, train.target).score(X_test, test.target)
 
-    network = MobileNetV2Features(weights="cifar10").fit(train.images)
+    network = MobileNetV2Features(weights="cifar10-32px").fit(train.images)
     features = network.transform(train.images), network.transform(test.images)
     of_features = accuracy(RidgeClassifier(alpha=1000), *features)
     for classifier in (RidgeClassifier(alpha=1000), RandomForestClassifier(50, random_state=0)):
