@@ -5,7 +5,9 @@ import os
 from importlib.resources import files
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -64,19 +66,16 @@ def temperature_of(views, target):
     Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
     """
     temperatures = np.geomspace(0.2, 5.0, 200)
-    means = (np.mean([softmax(logits / t) for logits in views], axis=0) for t in temperatures)
-    return float(temperatures[np.argmin([log_loss(mean, target) for mean in means])])
-
-
-def softmax(logits):
-    """Return the probabilities of `logits`, row by row."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def log_loss(probabilities, target):
-    """Return the mean negative log-likelihood of `target`."""
-    return -np.log(probabilities[np.arange(len(target)), target]).mean()
+    classes = np.arange(views[0].shape[1])
+    losses = [
+        log_loss(
+            target,
+            np.mean([softmax(logits / t, axis=1) for logits in views], axis=0),
+            labels=classes,
+        )
+        for t in temperatures
+    ]
+    return float(temperatures[np.argmin(losses)])
 
 
 def calibration_error(probabilities, target, n_bins=15):
@@ -127,7 +126,7 @@ def evaluate(name):
         rows = test.target == number
         print(f"| {of_class} | {rows.sum()} | {right[rows].mean():.3f} |")
     print(f"| **all** | {len(right)} | **{right.mean():.4f}** |")
-    print(f"log loss {log_loss(probabilities, test.target):.4f}")
+    print(f"log loss {log_loss(test.target, probabilities):.4f}")
     print(
         f"expected calibration error, 15 bins: {calibration_error(probabilities, test.target):.4f}"
     )

@@ -1,11 +1,11 @@
 """Make or judge the networks that ship with the package.
 
     python benchmarks/train_cifar10_weights.py cifar10 --checkpoint-dir ~/run --output w.npz
-    python benchmarks/train_cifar10_weights.py cifar10 --checkpoint-dir ~/run --compare
+    python benchmarks/train_cifar10_weights.py cifar10 --compare
     python benchmarks/train_cifar10_weights.py cifar10 --evaluate
 
 A run that was killed goes on from its last finished epoch when it is started again. ``--compare``
-prints what the weights between ImageNet's and the fine-tuned ones are worth; ``--evaluate`` prints
+prints what the weights between ImageNet's and the shipped ones are worth; ``--evaluate`` prints
 the figures of the model card for the file in the package.
 """
 
@@ -31,8 +31,8 @@ def parse_arguments(arguments=None):
     parser.add_argument("--compare", action="store_true", help='of "cifar10", no more')
     parser.add_argument("--evaluate", action="store_true", help="no more")
     options = parser.parse_args(arguments)
-    if options.compare and (options.name != "cifar10" or not options.checkpoint_dir):
-        parser.error("--compare is for cifar10, with --checkpoint-dir")
+    if options.compare and options.name != "cifar10":
+        parser.error("--compare is for cifar10")
     if not (options.evaluate or options.compare or (options.checkpoint_dir and options.output)):
         parser.error("pass --checkpoint-dir and --output to train, or --evaluate")
     return options
@@ -46,7 +46,7 @@ def main(arguments=None):
         return shipped_file.evaluate(options.name)
     X, y = fetch_cifar10(subset="train", return_X_y=True)
     if options.compare:
-        return weights_from_imagenet.compare(X, y, checkpoint_dir=options.checkpoint_dir)
+        return weights_from_imagenet.compare(X, y)
     make_network = SCRIPTS[options.name].make_network
     return make_network(X, y, checkpoint_dir=options.checkpoint_dir, output=options.output)
 

@@ -232,9 +232,9 @@ def test_resizing_a_constant_image_keeps_its_colour(script):
 def test_temperature_is_the_factor_that_the_logits_were_multiplied_by(shipped_file):
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(20_000, 10))
-    cumulated = shipped_file.softmax(logits).cumsum(axis=1)
+    cumulated = shipped_file.softmax(logits, axis=1).cumsum(axis=1)
     target = (rng.random((20_000, 1)) > cumulated).sum(axis=1).clip(0, 9)
     # The grid of temperatures has steps of 1.6 %.
     assert shipped_file.temperature_of([3 * logits], target) == pytest.approx(3.0, rel=0.05)
-    assert shipped_file.calibration_error(shipped_file.softmax(logits), target) < 0.02
-    assert shipped_file.calibration_error(shipped_file.softmax(3 * logits), target) > 0.2
+    assert shipped_file.calibration_error(shipped_file.softmax(logits, axis=1), target) < 0.02
+    assert shipped_file.calibration_error(shipped_file.softmax(3 * logits, axis=1), target) > 0.2
