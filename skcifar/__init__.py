@@ -1,6 +1,6 @@
 """MobileNetV2 image classification as scikit-learn estimators."""
 
-from . import datasets, metrics, model_selection, plotting
+from . import datasets, metrics, model_selection, plotting, recipes
 from ._classifier import MobileNetV2Classifier
 from ._export.export import export
 from ._extraction.feature_cache import clear_feature_cache
@@ -8,8 +8,8 @@ from ._features import MobileNetV2Features
 from ._images.image_files import ImageFiles
 from ._images.reading import load_image
 from ._normalizer import ImageNormalizer
+from ._persistence.pretrained import load_pretrained
 from ._persistence.save_load import load, save
-from ._pretrained import load_pretrained
 from ._version import __version__
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "metrics",
     "model_selection",
     "plotting",
+    "recipes",
     "save",
 ]

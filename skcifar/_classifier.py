@@ -100,10 +100,10 @@ class MobileNetV2Classifier(BaseImageClassifier):
     fine_tune_epochs : int, default=0
         Epochs of a second phase, after those of the head: the top of the network is unfrozen and
         trained with the head. What stays frozen runs once per image and view.
-    fine_tune_blocks : int or "all", default=4
+    fine_tune_blocks : int or "all", default=11
         How many of the 17 inverted residual blocks are unfrozen, counted from the top, together
         with the last convolution. ``"all"`` is the whole network.
-    fine_tune_learning_rate : float, default=1e-4
+    fine_tune_learning_rate : float, default=5e-4
         Peak step size of that phase, with a warm-up (that of RAdam) and a cosine decay to zero.
     early_stopping : bool, default=False
         Whether to hold out a stratified, shuffled part of the training images, to stop when the
@@ -217,8 +217,8 @@ class MobileNetV2Classifier(BaseImageClassifier):
         epochs: int = 20,
         augmentation: Literal["flip", "flip_translate"] | Any | None = None,
         fine_tune_epochs: int = 0,
-        fine_tune_blocks: int | Literal["all"] = 4,
-        fine_tune_learning_rate: float = 1e-4,
+        fine_tune_blocks: int | Literal["all"] = 11,
+        fine_tune_learning_rate: float = 5e-4,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,

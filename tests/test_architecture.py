@@ -17,7 +17,7 @@ FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 # From the top: a room may import from rows below its own, and from its own row.
 LAYERS = (
     ("__init__",),
-    ("_persistence", "_export", "_pretrained", "model_selection"),
+    ("_persistence", "_export", "model_selection"),
     ("_classifier",),
     ("_base_classifier", "_features", "_normalizer"),
     ("_training", "_backbone"),
@@ -25,7 +25,7 @@ LAYERS = (
     ("_keras", "plotting"),
     ("_model", "metrics"),
     ("_validation", "_images", "_system", "_dask", "_sklearn_callbacks"),
-    ("_version",),
+    ("_version", "recipes"),
 )
 LEVEL = {room: level for level, row in enumerate(LAYERS) for room in row}
 LIGHT = ("tensorflow", "keras", "scikeras", "openvino", "matplotlib", "seaborn", "pooch", "PIL")
@@ -37,7 +37,7 @@ NAME_THE_NETWORK = (
     "_persistence/estimators.py",
     "_classifier.py",
     "_features.py",
-    "_pretrained.py",
+    "_persistence/pretrained.py",
     "__init__.py",
 )
 MOST_LINES = 330

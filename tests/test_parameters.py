@@ -112,7 +112,7 @@ def test_docstring_lists_the_parameters_in_the_order_of_the_constructor(estimato
 def test_docstring_states_the_default_of_every_parameter(estimator):
     for name, parameter in inspect.signature(estimator).parameters.items():
         line = re.search(rf"^    {name} : (.*)$", estimator.__doc__, flags=re.MULTILINE)[1]
-        default = str(parameter.default).replace("0.001", "1e-3").replace("0.0001", "1e-4")
+        default = str(parameter.default).replace("0.001", "1e-3").replace("0.0005", "5e-4")
         shown = f'"{default}"' if isinstance(parameter.default, str) else default
         assert line.endswith(f"default={shown}")
 

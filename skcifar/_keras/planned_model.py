@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.utils import gen_batches
 
+from .._images.threads import one_ahead
 from .callbacks import BestWeights
 from .faster_parts import FusedAdam
 from .memory import on_one_device
@@ -56,7 +57,7 @@ class PlannedModel(keras.Model):
     costs two to three times the arithmetic of a head. Rows are drawn, and dropout is done to
     them, while the step before is taken. Keras' callbacks hear of epochs; those
     that listen to batches make it run batch by batch, with the same result. With units of the
-    network below the head, rows are gathered batch by batch.
+    network below the head, rows are gathered batch by batch, the next while a step is taken.
 
     Parameters
     ----------
@@ -167,13 +168,12 @@ class PlannedModel(keras.Model):
     def _run_batchwise(self, x, labels, plan, callbacks):
         self._seed_dropout(plan.dropout_seed)
         totals = np.zeros(2)
-        for batch, rows in enumerate(plan.rows):
+        inputs_ahead = one_ahead(lambda rows: x[rows].astype(np.float32), plan.rows)
+        for batch, (rows, inputs) in enumerate(zip(plan.rows, inputs_ahead, strict=True)):
             callbacks.on_train_batch_begin(batch)
-            inputs = tf.constant(x[rows].astype(np.float32))
             arrays = plan.weights[batch], plan.sizes[batch], plan.learning_rates[batch]
-            batch_totals = self._compiled_batch(
-                inputs, tf.constant(labels[rows]), *map(tf.constant, arrays)
-            ).numpy()
+            arrays = inputs, labels[rows], *arrays
+            batch_totals = self._compiled_batch(*map(tf.constant, arrays)).numpy()
             totals += batch_totals
             callbacks.on_train_batch_end(batch, _named(batch_totals / plan.sizes[batch]))
         return _means(totals, plan)

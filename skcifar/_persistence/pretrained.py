@@ -4,8 +4,8 @@ from typing import Literal
 
 import numpy as np
 
-from ._classifier import MobileNetV2Classifier
-from ._weights.shipped import SHIPPED, shipped_weights
+from .._classifier import MobileNetV2Classifier
+from .._weights.shipped import SHIPPED, shipped_weights
 
 
 def load_pretrained(
