@@ -1,9 +1,10 @@
-"""Accuracy of the default classifier on few images, by `batch_size`, beside logistic regression.
+"""Accuracy on few images: the defaults, by `batch_size`, and `recipes.FAST`.
 
     python benchmarks/few_images.py            # 50 to 500 images, means of two draws
     python benchmarks/few_images.py --full     # 50 to 2,000 images, means of four
 
-On the last 5,000 training images of CIFAR-10, at 96 px. Logistic regression has the best of three
+On the last 5,000 training images of CIFAR-10, at 96 px. "Frozen alike" is the recipe without its
+fine-tuning: mirror images and label smoothing. Logistic regression has the best of three
 values of C, chosen by these images themselves: a bound for the head.
 """
 
@@ -11,9 +12,13 @@ import numpy as np
 from common import load_cifar10, parse_arguments, print_machine, print_table
 from feature_layers import N_HELD_OUT, regression_accuracy
 
-from skcifar import MobileNetV2Classifier
+from skcifar import MobileNetV2Classifier, recipes
 
-BATCH_SIZES = ("auto", 64, 32, 16, 8)
+SETTINGS = {
+    **{f"batch_size={size!r}": {"batch_size": size} for size in ("auto", 64, 32, 16, 8)},
+    "recipes.FAST": recipes.FAST,
+    "frozen alike": {**recipes.FAST, "fine_tune_epochs": 0},
+}
 SIZES = (50, 100, 250, 500, 1_000, 2_000)
 NETWORK = {"input_size": 96}
 
@@ -27,11 +32,11 @@ def draws(X, y, n_images, n_draws):
     ]
 
 
-def accuracy(parts, batch_size):
+def accuracy(parts, parameters):
     """Return the mean accuracy of the classifier over `parts`."""
     scores = []
     for seed, (X, y, X_val, y_val) in enumerate(parts):
-        classifier = MobileNetV2Classifier(**NETWORK, batch_size=batch_size, random_state=seed)
+        classifier = MobileNetV2Classifier(**NETWORK, **parameters, random_state=seed)
         scores.append(classifier.fit(X, y).score(X_val, y_val))
     return np.mean(scores)
 
@@ -40,11 +45,11 @@ def main():
     arguments = parse_arguments(__doc__, largest=(500, 2_000), n_draws=(2, 4))
     print_machine()
     X, y, _, _ = load_cifar10(50_000, 0)
-    header = ("images", *(f"batch_size={size!r}" for size in BATCH_SIZES), "logistic regression")
+    header = ("images", *SETTINGS, "logistic regression")
     rows = []
     for n_images in (size for size in SIZES if size <= arguments.largest):
         parts = draws(X, y, n_images, arguments.n_draws)
-        scores = [accuracy(parts, size) for size in BATCH_SIZES]
+        scores = [accuracy(parts, parameters) for parameters in SETTINGS.values()]
         scores.append(regression_accuracy(NETWORK, parts))
         rows.append((f"{n_images:,}", *(f"{score:.4f}" for score in scores)))
         print(*rows[-1], flush=True)
