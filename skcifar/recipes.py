@@ -4,6 +4,14 @@ Plain dicts for `MobileNetV2Classifier`: ``MobileNetV2Classifier(**recipes.FAST,
 All fine-tune the top 11 of the 17 blocks, and predict from each image and its mirror image: where
 left and right have a meaning, as in text, pass ``augmentation=None`` and
 ``test_time_augmentation=False`` instead.
+
+Trained on CIFAR-10's 50,000 images with ``precision="bfloat16"``, on two cores of an Intel Xeon
+with AMX, they reach this accuracy on 5,000 test images (``benchmarks/fine_tuning.py --refit``):
+
+* ``FAST``: 5.0 minutes, 0.942;
+* ``BALANCED``: 13.3 minutes, 0.957;
+* ``ACCURATE``: under an hour; not measured as a whole yet. With 12 epochs instead of 16 and
+  ``feature_layers="last"`` it had 0.963.
 """
 
 FAST = {

@@ -1,5 +1,8 @@
 """Recipes are parameters that the classifier takes, and their figures stand once."""
 
+import re
+from pathlib import Path
+
 import pytest
 from sklearn.base import clone
 
@@ -7,6 +10,7 @@ from skcifar import MobileNetV2Classifier, recipes
 from skcifar.datasets import make_images
 
 NAMES = ("FAST", "BALANCED", "ACCURATE")
+GUIDE = Path(__file__).parents[1] / "docs" / "user_guide" / "accuracy.rst"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -26,3 +30,12 @@ def test_recipe_fits(name):
     classifier = MobileNetV2Classifier(**recipe, random_state=0).fit(X, y)
     assert classifier.fine_tune_start_ == 1
     assert classifier.predict(X).shape == y.shape
+
+
+def test_figures_are_those_of_the_guide():
+    page = GUIDE.read_text(encoding="utf-8")
+    figures = re.findall(r"``(\w+)``: (\S+) minutes, (0\.\d+)", recipes.__doc__)
+    assert {"FAST", "BALANCED"} <= {name for name, *_ in figures}
+    for name, minutes, accuracy in figures:
+        row = rf"\* - ``recipes\.{name}``\n     - {re.escape(minutes)}\n.*\n     - {accuracy}\n"
+        assert re.search(row, page), name
