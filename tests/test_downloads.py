@@ -185,6 +185,13 @@ def test_traceback_of_a_failed_download_is_short(served, target):
     assert len(traceback.format_exception(caught.value)) < 6
 
 
+def test_error_of_a_failed_download_can_be_sent_to_another_process(served, target):
+    """By Dask too, whose pickles hold the context of an error."""
+    with pytest.raises(OSError, match="404") as caught:
+        download(served(lambda handler: send(handler, b"", status=404)), target)
+    assert caught.value.__context__ is None
+
+
 def test_nothing_is_asked_for_offline(served, target, monkeypatch):
     monkeypatch.setenv("SKCIFAR_OFFLINE", "1")
     asked = []

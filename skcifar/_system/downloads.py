@@ -70,13 +70,16 @@ def download(url, path, *, sha256=None, signature=b"", advice=""):
             file.flush()
             _check_sha256(file, sha256)
             _check_signature(file, signature)
+        return path
     # Whatever a server, a proxy or a disk does is the same to the user: the file is not there.
     except Exception as error:
-        raise OSError(
-            f"{path.name} is not in the folder {path.parent}, and downloading it failed: "
-            f"{_reason(error, urlsplit(url).hostname)}. {advice}".rstrip()
-        ) from None  # a hundred lines of libraries say no more than the reason does
-    return path
+        reason = _reason(error, urlsplit(url).hostname)
+    # Out here it has no context: a hundred lines of libraries that say no more than the reason,
+    # and hold locks, so that a worker of Dask could not send the error back.
+    raise OSError(
+        f"{path.name} is not in the folder {path.parent}, and downloading it failed: "
+        f"{reason}. {advice}".rstrip()
+    )
 
 
 def _check_sha256(file, expected):
