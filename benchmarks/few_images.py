@@ -4,8 +4,8 @@
     python benchmarks/few_images.py --full     # 50 to 2,000 images, means of four
 
 On the last 5,000 training images of CIFAR-10, at 96 px. "Frozen alike" is the recipe without its
-fine-tuning: mirror images and label smoothing. Logistic regression has the best of three
-values of C, chosen by these images themselves: a bound for the head.
+fine-tuning: mirror images and label smoothing. Logistic regression has the best of three values
+of C, chosen by these images themselves: a bound for the head.
 """
 
 import numpy as np

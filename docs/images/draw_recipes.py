@@ -9,6 +9,7 @@ from pathlib import Path
 
 _PAGE = Path(__file__).parents[1] / "user_guide" / "accuracy.rst"
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 360, 56, 180, 16, 312
+_LINE = 18  # height of a label
 
 
 def recipes(page):
@@ -51,9 +52,11 @@ def draw(page):
             f'<circle cx="{x(minutes):.0f}" cy="{y(test):.0f}" r="6" '
             'style="fill: var(--pst-color-primary)"/>'
         )
-        # On the frontier of a crowded right half there is room at the left only.
-        beaten = any(m < minutes and t > test for _, m, t in rows)
+        # On the frontier of a crowded right half there is room at the left only, and so there is
+        # where another point is at the right.
+        beaten = any(m < minutes and t >= test for _, m, t in rows)
         left = x(minutes) > middle and not beaten
+        left |= any(m > minutes and abs(y(t) - y(test)) < _LINE for _, m, t in rows)
         lines.append(
             _text(x(minutes) + (-11 if left else 11), y(test) + 5, name, "end" if left else "start")
         )
