@@ -10,8 +10,8 @@ with AMX, they reach this accuracy on 5,000 test images (``benchmarks/fine_tunin
 
 * ``FAST``: 5.0 minutes, 0.942;
 * ``BALANCED``: 13.3 minutes, 0.957;
-* ``ACCURATE``: under an hour; not measured as a whole yet. With 12 epochs instead of 16 and
-  ``feature_layers="last"`` it had 0.963.
+* ``ACCURATE``: not measured yet. With 12 epochs instead of 16 and ``feature_layers="last"``, an
+  older version had 0.963 in 50 minutes.
 
 Use them from ten images per class on; with fewer, the defaults are better.
 """

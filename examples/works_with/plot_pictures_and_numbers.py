@@ -33,18 +33,17 @@ from skcifar.datasets import fetch_example_data
 data = fetch_example_data(n_train=1000)
 print(data.DESCR)
 folder = tempfile.TemporaryDirectory()
-names = [f"{number}.png" for number in range(len(data.X_train))]
-for name, image in zip(names, data.X_train, strict=True):
-    Image.fromarray(image).save(Path(folder.name, name))
-noise = np.random.default_rng(0).normal(scale=3, size=len(names))
-table = pd.DataFrame({"picture": names, "measurement": data.y_train + noise})
+paths = [Path(folder.name, f"{number}.png") for number in range(len(data.X_train))]
+for path, image in zip(paths, data.X_train, strict=True):
+    Image.fromarray(image).save(path)
+noise = np.random.default_rng(0).normal(scale=3, size=len(paths))
+table = pd.DataFrame({"picture": paths, "measurement": data.y_train + noise})
 print(table.head())
 
 # %%
 # Three classifiers
 # -----------------
 
-table["picture"] = [str(Path(folder.name, name)) for name in names]
 from_pictures = make_pipeline(MobileNetV2Features(weights=data.weights), StandardScaler())
 pictures = ("pictures", from_pictures, ["picture"])
 numbers = ("numbers", StandardScaler(), ["measurement"])
