@@ -4,7 +4,7 @@ from functools import partial
 
 from .._images.image_files import ImageFiles
 from .._images.pieces import pieces_of
-from .._images.threads import one_ahead
+from .._system.threads import one_ahead
 from .._validation.selected_rows import SelectedRows
 from .digests import image_digests
 

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .._system.threads import check_n_jobs, one_ahead
 from .._validation.types import Array
 from .reading import digests_into, new_pins, read_into
 from .sizing import check_sizing
 from .sources import check_picture, is_pil_image, name_of
-from .threads import check_n_jobs, one_ahead
 from .unreadable import error_about
 
 _PIECE_BYTES = 2**24  # 606 images of 96 x 96 pixels

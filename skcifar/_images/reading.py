@@ -4,11 +4,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .._system.threads import in_blocks
 from .._validation.types import Array
 from .decoding import DIGEST_BYTES, check_header, decode, digest
 from .sizing import check_sizing
 from .sources import check_picture, name_of, read_file, read_stream
-from .threads import in_blocks
 from .unreadable import UnreadableError
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.utils import gen_batches
 
-from .._images.threads import one_ahead
+from .._system.threads import one_ahead
 from .callbacks import BestWeights
 from .faster_parts import FusedAdam
 from .memory import on_one_device

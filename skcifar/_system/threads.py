@@ -1,11 +1,11 @@
-"""Work in threads, in order, never far ahead: Pillow computes without Python's lock."""
+"""Work in threads, in order, never far ahead: for what computes without Python's lock."""
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
-from .._system.processors import n_processors
+from .processors import n_processors
 
-# Pictures a task at most: handing one over takes 30 us, decoding a small picture 100 us.
+# Numbers a task at most: handing one over takes 30 us, decoding a small picture 100 us.
 _BLOCK = 8
 _TASKS_A_THREAD = 4  # at least, where there are few pictures, so that none waits long for another
 
@@ -62,7 +62,7 @@ def one_ahead(function, items):
 
 def _computed_ahead(function, items, workers, n_ahead):
     """Yield results in order, `n_ahead` more under way; none is begun once the caller stops."""
-    with ThreadPoolExecutor(workers, "skcifar-pictures") as pool:
+    with ThreadPoolExecutor(workers, "skcifar") as pool:
         pending = deque()
         try:
             for item in items:
