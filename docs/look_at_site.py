@@ -1,4 +1,4 @@
-"""Open each page of the built site in Chromium, at the widths of a laptop and of a phone.
+"""Open each page of the built site in Chromium: laptop and phone, light and dark.
 
     python docs/look_at_site.py docs/_build/html [folder for pictures]
 
@@ -8,6 +8,7 @@ Needs Playwright (``pip install playwright``), and a Chromium: one on the path, 
 """
 
 import functools
+import itertools
 import shutil
 import sys
 import threading
@@ -15,6 +16,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 WIDTHS = {"laptop": 1366, "phone": 390}
+SCHEMES = ("light", "dark")
 _HEIGHT = 844
 
 # What sticks out: an element right of the screen that no box around it scrolls or cuts.
@@ -57,17 +59,18 @@ def look_at_site(root, pictures=None):
     address = f"http://127.0.0.1:{server.server_port}/"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        for device, width in WIDTHS.items():
-            page = browser.new_page(viewport={"width": width, "height": _HEIGHT})
+        for (device, width), scheme in itertools.product(WIDTHS.items(), SCHEMES):
+            viewport = {"width": width, "height": _HEIGHT}
+            page = browser.new_page(viewport=viewport, color_scheme=scheme)
             problems = _listen(page, address)
             for name in _pages(root):
                 page.goto(address + name, wait_until="load")
                 _load_lazy_images(page)
                 problems += page.evaluate(_PROBLEMS)
                 if pictures:
-                    picture = f"{device}-{name.replace('/', '-')}.png"
+                    picture = f"{device}-{scheme}-{name.replace('/', '-')}.png"
                     page.screenshot(path=Path(pictures) / picture, full_page=True)
-                yield from (f"{device}, {name}: {problem}" for problem in problems)
+                yield from (f"{device}, {scheme}, {name}: {problem}" for problem in problems)
                 problems.clear()
             page.close()
         browser.close()
@@ -103,7 +106,7 @@ def _load_lazy_images(page):
 
 def main():
     problems = list(look_at_site(*sys.argv[1:3]))
-    print("\n".join(problems) or "Nothing wrong, at the widths of a laptop and of a phone.")
+    print("\n".join(problems) or "Nothing wrong: laptop and phone, light and dark.")
     return len(problems) > 0
 
 
