@@ -1,12 +1,13 @@
 """Accuracy against minutes, for a ladder of recipes from frozen features to the whole network.
 
 Recipes are compared on a validation split of CIFAR-10's training images. ``--test`` prints the
-accuracy on the test images as well: for the end, when nothing is chosen any more. With
-``--models``, what was fitted before is loaded for it instead of being fitted again.
+accuracy on the test images as well, and ``--refit`` trains on all 50,000 and prints nothing else:
+for the end, when nothing is chosen any more. With ``--models``, what was fitted before is loaded
+instead of being fitted again.
 
     python benchmarks/fine_tuning.py                          # 10,000 images, the short recipes
     python benchmarks/fine_tuning.py --full --seeds 0 1 2     # all images, all recipes
-    python benchmarks/fine_tuning.py --refit                  # all 50,000, for the test images
+    python benchmarks/fine_tuning.py --full --refit --precision bfloat16   # the guide's ladder
     python benchmarks/fine_tuning.py --against-keras          # minutes, side by side
     python benchmarks/fine_tuning.py --choices                # what the recipes were chosen by
 
@@ -65,8 +66,12 @@ CHOICES = {
             "fine_tune_blocks": n_blocks,
             "fine_tune_learning_rate": rate,
         }
-        for n_blocks, rate in ((4, 1e-4), (4, 5e-4), (4, 1e-3), (11, 2e-4), (11, 5e-4), (11, 1e-3))
+        for n_blocks, rate in (
+            *((4, 1e-4), (4, 5e-4), (4, 1e-3)),
+            *((10, 5e-4), (11, 2e-4), (11, 5e-4), (11, 1e-3)),
+        )
     },
+    "top 11 blocks, 0.0005, shifted too": {"augmentation": "flip_translate"},
     "top 11 blocks, 0.0005, no label smoothing": {"fine_tune_blocks": 11, "label_smoothing": 0.0},
     "top 11 blocks, 0.0005, weight decay 0.05": {"fine_tune_blocks": 11, "weight_decay": 0.05},
 }
