@@ -63,7 +63,7 @@ def head_accuracy(parameters, parts):
 
 
 def regression_accuracy(parameters, parts):
-    """Return the mean accuracy of logistic regression, or None for too many images."""
+    """Return the mean accuracy of logistic regression, or None for too many numbers."""
     best = []
     for X, y, X_val, y_val in parts:
         features = MobileNetV2Features(**parameters).fit(X)

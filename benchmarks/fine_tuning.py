@@ -71,7 +71,10 @@ CHOICES = {
             *((10, 5e-4), (11, 2e-4), (11, 5e-4), (11, 1e-3)),
         )
     },
-    "top 11 blocks, 0.0005, shifted too": {"augmentation": "flip_translate"},
+    "top 11 blocks, 0.0005, shifted too": {
+        "fine_tune_blocks": 11,
+        "augmentation": "flip_translate",
+    },
     "top 11 blocks, 0.0005, no label smoothing": {"fine_tune_blocks": 11, "label_smoothing": 0.0},
     "top 11 blocks, 0.0005, weight decay 0.05": {"fine_tune_blocks": 11, "weight_decay": 0.05},
 }
