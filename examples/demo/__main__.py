@@ -34,7 +34,7 @@ def make_report(data, path):
         path,
         title=f"Can a laptop learn to tell {len(run.names)} kinds of pictures apart in a minute?",
         answer=(
-            f"{'Yes: after' if is_quick else 'After'} {run.fit_seconds:.0f} seconds of training, "
+            f"{'Yes: after' if is_quick else 'After'} {run.fit_seconds:.1f} seconds of training, "
             f"this machine correctly classifies {run.test_accuracy:.1%} of the pictures that it "
             f"has not seen before."
         ),
@@ -42,7 +42,7 @@ def make_report(data, path):
         numbers={
             "test accuracy": f"{run.test_accuracy:.1%}",
             "test accuracy of a random forest on pixels": f"{run.forest_accuracy:.1%}",
-            "to fit the classifier": f"{run.fit_seconds:.0f} s",
+            "to fit the classifier": f"{run.fit_seconds:.1f} s",
             "the speed of plain Keras": f"{run.speedup:.0f} x",
         },
         sections=sections,

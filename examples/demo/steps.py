@@ -100,7 +100,7 @@ def show_training(run):
     training, validation = history["accuracy"][-1], history["val_accuracy"][-1]
     return Section(
         "Training",
-        f"In {run.fit_seconds:.0f} seconds the frozen network ran once over each picture, and a "
+        f"In {run.fit_seconds:.1f} seconds the frozen network ran once over each picture, and a "
         f"small head on top of it was trained for {EPOCHS} epochs. {run.data.remark}".strip(),
         lambda: TrainingHistoryDisplay.from_estimator(run.classifier).figure_,
         "Loss and accuracy after each epoch, of training and of validation pictures.",
