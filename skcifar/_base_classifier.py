@@ -16,6 +16,7 @@ from ._extraction.engines import check_training_precision
 from ._keras.views import KerasViewsMixin
 from ._sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from ._system.forks import check_not_forked
+from ._system.interrupts import ctrl_c_interrupts
 from ._system.libraries import check_no_distribution_scope, import_keras
 from ._system.progress import progress_bar
 from ._system.rounding import underflow_is_zero
@@ -225,6 +226,7 @@ class BaseImageClassifier(
             unchanged_on_error(self),
             underflow_is_zero(),
             advice_when_out_of_memory(),
+            ctrl_c_interrupts(),
             progress_bar(self.verbose) as progress,
         ):
             yield {"extractor": extractor, "task": task, "progress": progress}

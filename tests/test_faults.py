@@ -15,6 +15,7 @@ import time
 from contextlib import contextmanager, nullcontext
 from itertools import chain, product
 
+import keras
 import numpy as np
 import pytest
 from deadly_callback import make_deadly_callback
@@ -255,8 +256,6 @@ class Endless:
     limit = 0
     def may_warn_again(self): pass
     def read(self, *args):
-        # Compiled first: TensorFlow makes a SystemError of a Ctrl-C that comes while it traces.
-        engines.run_network(reference._frozen, X, "tensorflow", "float32")
         tell()
         while True:
             engines.run_network(reference._frozen, X, "tensorflow", "float32")
@@ -324,6 +323,44 @@ def test_ctrl_c_leaves_the_estimator_as_it_was():
         *("now", "stopped", "now", "stopped", "as before fine_tuning"),
         "same as without",
     ]
+
+
+def ctrl_c_in_tensorflow(epoch, logs):
+    """Press Ctrl-C and make of it what TensorFlow does while it traces a function."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise SystemError("returned a result with an exception set") from None
+
+
+def library_error(epoch, logs):
+    raise SystemError("of another kind")
+
+
+@pytest.mark.parametrize(
+    ("happens", "expected"),
+    [(ctrl_c_in_tensorflow, KeyboardInterrupt), (library_error, SystemError)],
+)
+def test_ctrl_c_is_no_other_error(make_classifier, images, happens, expected):
+    classifier = make_classifier(callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=happens)])
+    before = dict(vars(classifier))
+    with pytest.raises(expected):
+        classifier.fit(*images)
+    assert vars(classifier) == before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_handler_of_ones_own_stays(make_classifier, images):
+    pressed = []
+    callback = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: signal.raise_signal(signal.SIGINT)
+    )
+    usual = signal.signal(signal.SIGINT, lambda *arguments: pressed.append(arguments))
+    try:
+        make_classifier(epochs=2, callbacks=[callback]).fit(*images)
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    assert len(pressed) == 2
 
 
 # --- Out of memory ---------------------------------------------------------------------------
