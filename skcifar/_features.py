@@ -89,7 +89,7 @@ class MobileNetV2Features(
     engine : {"auto", "tensorflow", "openvino"}, default="auto"
         What runs the network. ``"auto"`` is OpenVINO on a CPU if installed, else TensorFlow.
     precision : {"float32", "bfloat16"}, default="float32"
-        ``"bfloat16"`` takes about 0.6 of the time on processors that support it, and predicts
+        ``"bfloat16"`` takes about half of the time on processors that support it, and predicts
         another class for 2 to 6 % of the images.
     verbose : int, default=0
         1 shows a progress bar.

@@ -1,4 +1,4 @@
-"""Parameters that go together: the best accuracy that was measured for so many minutes.
+"""Parameters that work well together, from quick to accurate.
 
 Plain dicts for `MobileNetV2Classifier`: ``MobileNetV2Classifier(**recipes.FAST, random_state=0)``.
 All fine-tune the top 11 of the 17 blocks, and predict from each image and its mirror image: where

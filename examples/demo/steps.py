@@ -124,9 +124,9 @@ def show_accuracy(run):
         "Accuracy",
         f"skcifar classifies {run.test_accuracy:.1%} of the test pictures correctly, a random "
         f"forest on their pixels {run.forest_accuracy:.1%}.",
-        lambda: _bar_chart(bars, "test accuracy", "{:.3f}"),
+        lambda: _bar_chart(bars, "test accuracy", "{:.1%}"),
         "Share of test pictures that are classified correctly.",
-        f"Bar chart of test accuracies: {_said(bars, '{:.3f}')}.",
+        f"Bar chart of test accuracies: {_said(bars, '{:.1%}')}.",
     )
 
 

@@ -20,8 +20,8 @@ def load_pretrained(
     Parameters
     ----------
     name : {"cifar10", "cifar10-32px"}, default="cifar10"
-        ``"cifar10"`` was fine-tuned in all its layers on CIFAR-10's 50,000 training images, from
-        ImageNet's weights; it sees 96 px. ``"cifar10-32px"`` was trained on CIFAR-10 only, is
+        ``"cifar10"`` was fine-tuned in all its layers from ImageNet's weights, on 47,500 of
+        CIFAR-10's 50,000 training images; the others calibrated it. It sees 96 px. ``"cifar10-32px"`` was trained on CIFAR-10 only, is
         half as wide and sees 32 px: less accurate, in half the time.
 
     Returns
