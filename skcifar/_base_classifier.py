@@ -91,11 +91,14 @@ class BaseImageClassifier(
 
         Raises
         ------
-        ValueError
+        ValueError, TypeError
             If a parameter or the data is not what is described here, or if training diverges. The
-            estimator is then as it was before the call.
+            estimator is then as it was before the call, as after any error and Ctrl-C.
+        ImportError
+            If `engine` is not installed.
         OSError
-            If the weights of the network are missing and cannot be downloaded.
+            If the weights of the network are missing and cannot be downloaded, or if there is no
+            room on the disk for what fine-tuning keeps.
         MemoryError
             If memory runs out; the message says what to reduce.
         """
@@ -131,6 +134,11 @@ class BaseImageClassifier(
         Returns
         -------
         self : BaseImageClassifier
+
+        Raises
+        ------
+        ValueError, TypeError, ImportError, OSError, MemoryError
+            As in `fit`; also without `classes` at the first call, or with labels not among them.
         """
         with self._one_call(X, y, sample_weight, passes=1) as setup:
             goes_on = self.__sklearn_is_fitted__()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from skcifar import MobileNetV2Classifier
+from skcifar._system.progress import Progress
 from skcifar.datasets import make_images
 
 OPTIONS = {
@@ -80,6 +81,14 @@ def test_goes_on_and_ends_as_if_it_had_not_been_interrupted(data, tmp_path, epoc
     assert resumed.history_ == whole.history_
     np.testing.assert_array_equal(resumed.predict_proba(data[0]), whole.predict_proba(data[0]))
     assert entries(tmp_path) == []
+
+
+def test_the_bar_begins_where_the_fit_goes_on(data, tmp_path, monkeypatch):
+    interrupt(data, tmp_path, 5)
+    skipped = []
+    monkeypatch.setattr(Progress, "skip", lambda progress, steps: skipped.append(steps))
+    MobileNetV2Classifier(**OPTIONS, checkpoint_dir=tmp_path).fit(*data)
+    assert skipped == [2 * 3]  # epochs 3 and 4, of three batches each
 
 
 def test_finished_epochs_are_not_run_again(data, tmp_path):

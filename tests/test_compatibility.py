@@ -18,7 +18,7 @@ import pytest
 from scipy.special import softmax
 
 from skcifar import MobileNetV2Features, load, load_pretrained
-from skcifar._extraction import engines, extractor
+from skcifar._extraction import engines
 from skcifar._extraction.digests import image_digests
 from skcifar._model.frozen import FrozenNetwork
 from skcifar._model.mobilenet_v2 import MobileNetV2
@@ -271,7 +271,7 @@ def test_rows_of_a_cache_of_version_1_are_found(tmp_path, monkeypatch):
     network = bytes.fromhex("ed1f1559ef29e9fb340ba31b3968b97d")  # by TensorFlow 2025.0.0
     digest = bytes.fromhex("cac51d3a16371d1b7df4df0f98a379e1")
     write_old_cache(tmp_path, [(network, digest, 0, zlib.crc32(row), row.tobytes())])
-    monkeypatch.setattr(extractor, "_engine_version", lambda engine: "2025.0.0")
+    monkeypatch.setattr(engines, "installed_version", lambda package: "2025.0.0")
     monkeypatch.setattr(engines, "run_network", None)
     features = OldFeatures(weights="cifar10-32px", engine="tensorflow", feature_cache=tmp_path)
     np.testing.assert_array_equal(features.fit_transform(image), [row])

@@ -155,6 +155,16 @@ def test_more_features_than_the_store_holds_are_not_kept(images, monkeypatch):
     np.testing.assert_array_equal(out, few)
 
 
+@pytest.mark.parametrize(("n_held", "n_kept"), [(39, 0), (40, 40)])
+def test_the_features_of_all_views_are_kept_or_none(images, monkeypatch, n_held, n_kept):
+    views = [frozen_network(), frozen_network(mirrored=True)]
+    row_bytes = 4 * np.prod(views[0].feature_shape)
+    monkeypatch.setenv("SKCIFAR_MEMORY_CACHE_BYTES", str(n_held * row_bytes))
+    store = MemoryStore()
+    list(Extractor("openvino", store=store).iterate_views(views, images))
+    assert len(store._rows) == n_kept
+
+
 def test_fingerprint_tells_apart_all_that_decides_the_features():
     frozen = frozen_network()
     other_weights = (frozen.weights[0] + 1, *frozen.weights[1:])

@@ -10,6 +10,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import contextmanager, nullcontext
@@ -26,6 +27,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skcifar import export, load, save
 from skcifar._system import atomic_file
+from skcifar._training import inputs
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +226,19 @@ def test_a_worker_that_dies_in_a_search_is_told_and_harms_nothing(
     np.testing.assert_array_equal(
         search.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"]
     )
+
+
+# --- No room for maps ------------------------------------------------------------------------
+
+
+def test_maps_that_the_disk_does_not_hold_are_an_error_before_they_are_computed(monkeypatch):
+    monkeypatch.setattr(inputs, "_MEMORY_BOUND", 1)
+    with full_disk(2**16) as folder:
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        inputs._store_maps((100, 8, 8, 4))  # 50 kB: there is room
+        with pytest.raises(OSError, match=f"no room for it in {folder}. Set .* TMPDIR"):
+            inputs._store_maps((200, 8, 8, 4))
+        assert not list(folder.iterdir())
 
 
 # --- Ctrl-C ----------------------------------------------------------------------------------

@@ -282,11 +282,22 @@ def test_file_that_changes_between_two_readings_is_named(files, paths, first, se
     second(files[4:])
 
 
-def test_change_is_noticed_in_parts_too(files, paths):
-    np.asarray(files[2:5])
+@pytest.mark.parametrize("part", [slice(2, 5), [3, 0], np.arange(N) == 3])
+@pytest.mark.parametrize("other_part", [[3], slice(None)])
+def test_change_is_noticed_in_parts_too(files, paths, part, other_part):
+    np.asarray(files[part])
     paths[3].write_bytes(encoded(photograph(100), "PNG"))
     with pytest.raises(ValueError, match=r"3\.png .*changed"):
-        np.asarray(files[[3]])
+        np.asarray(files[other_part])
+
+
+def test_change_is_noticed_in_a_pickled_part(files, paths):
+    np.asarray(files)
+    part = pickle.loads(pickle.dumps(files[[4, 3]]))
+    assert len(part._pins._digests) == 2  # not those of the other pictures
+    paths[3].write_bytes(encoded(photograph(100), "PNG"))
+    with pytest.raises(ValueError, match=r"3\.png .*changed"):
+        np.asarray(part)
 
 
 def test_same_content_written_again_is_no_change(files, paths):

@@ -57,6 +57,13 @@ def test_bar_ends_as_complete_where_training_stopped_early(make_classifier, imag
     assert " 100% " in drawn_lines(screen)[-1]
 
 
+def test_steps_that_were_done_before_count(screen):
+    with progress_bar(1) as progress:
+        progress.phase("head", 10)
+        progress.skip(5)
+    assert any(" 50% " in line for line in drawn_lines(screen))
+
+
 def test_failed_call_takes_the_bar_away(screen):
     def fail():
         with progress_bar(1) as progress:

@@ -13,6 +13,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 
 from skcifar._keras import head_training, planned_model
+from skcifar.plotting import TrainingHistoryDisplay
 
 
 @pytest.fixture
@@ -183,12 +184,34 @@ def test_warm_start_stops_early_by_its_own_epochs(make_classifier, noise):
     assert 2 <= classifier.fit(*noise).n_iter_ - first < 100
 
 
-def test_warm_start_with_another_optimizer_starts_that_one_afresh(make_classifier, images):
-    classifier = make_classifier(warm_start=True).fit(*images)
-    loss = classifier.history_["loss"][-1]
-    classifier.set_params(optimizer="sgd").fit(*images)
-    assert classifier.n_iter_ == 8
+# The state of Adadelta has the shapes of Adam's, and that of Adagrad those of Lion's.
+@pytest.mark.parametrize(
+    ("first", "second"), [("adam", "sgd"), ("adam", "adadelta"), ("lion", "adagrad")]
+)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_another_optimizer_starts_afresh(make_classifier, images, method, first, second):
+    classifier = make_classifier(warm_start=True, optimizer=first, learning_rate=1e-4)
+    loss = classifier.fit(*images).history_["loss"][-1]
+    getattr(classifier.set_params(optimizer=second), method)(*images)
+    assert classifier.n_iter_ > 4
     assert classifier.history_["loss"][4] < 2 * loss + 0.1
+
+
+def test_history_has_an_entry_an_epoch_whatever_was_measured(make_classifier, images, new_images):
+    classifier = make_classifier(epochs=2, warm_start=True).fit(*images)
+    validation = {"X_val": new_images[0], "y_val": new_images[1]}
+    history = classifier.fit(*images, **validation).partial_fit(*images).history_
+    assert {len(values) for values in history.values()} == {classifier.n_iter_} == {5}
+    is_known = [False, False, True, True, False]
+    np.testing.assert_array_equal(np.isfinite(history["val_loss"]), is_known)
+    TrainingHistoryDisplay.from_estimator(classifier)
+
+
+def test_where_fine_tuning_began_is_told_as_long_as_its_epochs_are(make_classifier, images):
+    tuned = make_classifier(epochs=2, fine_tune_epochs=1, fine_tune_blocks=1, warm_start=True)
+    assert tuned.fit(*images).fine_tune_start_ == 2
+    assert tuned.set_params(fine_tune_epochs=0).fit(*images).fine_tune_start_ == 2
+    assert tuned.set_params(warm_start=False).fit(*images).fine_tune_start_ is None
 
 
 CHANGES = {
@@ -227,6 +250,13 @@ def test_what_a_parameter_stood_for_is_no_change(make_classifier, images):
     classifier = make_classifier(warm_start=True, epochs=1, input_size="auto").fit(*images)
     same = {"input_size": np.int64(96), "image_shape": [16, 16, 3], "pixel_range": (0, 255)}
     classifier.set_params(**same, hidden_units=[np.int64(16)]).fit(*images)
+    classifier.set_params(pixel_range=np.array([0.0, 255.0])).fit(*images)
+    assert classifier.n_iter_ == 3
+
+
+def test_a_range_in_an_array_is_the_same_in_an_equal_one(make_classifier, images):
+    classifier = make_classifier(warm_start=True, epochs=1, pixel_range=np.array([0.0, 255.0]))
+    classifier.fit(*images).set_params(pixel_range=np.array([0.0, 255.0])).fit(*images)
     assert classifier.n_iter_ == 2
 
 

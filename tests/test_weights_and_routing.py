@@ -171,6 +171,15 @@ def test_validation_rows_weigh_as_they_are_told(make_classifier, images, new_ima
     np.testing.assert_allclose(found.history_["val_loss"][-1], expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("scale", [1e-46, 1e39])
+def test_the_scale_of_validation_weights_is_nothing(make_classifier, images, new_images, scale):
+    validation = {"X_val": new_images[0], "y_val": new_images[1]}
+    weights = np.full(len(new_images[1]), scale)
+    expected = make_classifier().fit(*images, **validation).history_["val_loss"]
+    found = make_classifier().fit(*images, **validation, sample_weight_val=weights)
+    np.testing.assert_allclose(found.history_["val_loss"], expected, rtol=1e-5)
+
+
 def test_validation_set_replaces_the_hold_out(make_classifier, images, new_images, trained_rows):
     classifier = make_classifier(early_stopping=True)
     classifier.fit(*images, X_val=new_images[0], y_val=new_images[1])

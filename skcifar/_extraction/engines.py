@@ -13,6 +13,7 @@ Compiled networks are kept and shared by every estimator of the process.
 """
 
 import functools
+import importlib
 import math
 import threading
 from collections import OrderedDict
@@ -21,6 +22,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .._system.forks import forget_in_child
+from .._system.libraries import installed_version
 from .._system.processors import n_processors
 from . import openvino_engine, tensorflow_engine
 from .resizing import is_resized_before, resized
@@ -57,6 +59,14 @@ def resolve_engine(engine):
             'Run `pip install "skcifar[openvino]"`, or pass engine="tensorflow".'
         )
     return engine
+
+
+def described(engine, precision):
+    """Return all that features depend on besides the network and the image."""
+    version = installed_version(engine) or importlib.import_module(engine).__version__
+    # On a GPU TensorFlow's float32 products may be TF32 ones.
+    device = " gpu" if engine == "tensorflow" and tensorflow_engine.has_gpu() else ""
+    return f"{engine} {version} {precision}{device}"
 
 
 def check_precision(engine, precision):

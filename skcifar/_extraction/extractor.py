@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import importlib.metadata
 import math
 import mmap
 from collections.abc import Sequence
@@ -39,7 +38,7 @@ class Extractor:
     store: object = None
 
     def may_warn_again(self):
-        """Let the store warn: it does so once a call of an estimator, however often it fails."""
+        """Let the store warn: it does so once after each call of this, however often it fails."""
         if self.store is not None:
             self.store.may_warn_again()
 
@@ -87,7 +86,8 @@ class Extractor:
         """
         row_bytes = 4 * math.prod(views[0].feature_shape)
         image_bytes = images.dtype.itemsize * math.prod(views[0].image_shape)
-        keeps = self.store is not None and row_bytes * len(images) <= self.store.limit
+        n_bytes = row_bytes * len(views) * len(images)
+        keeps = self.store is not None and n_bytes <= self.store.limit
         complete = functools.partial(self._complete, keeps, progress or _tell_nobody)
         size = _chunk_size(max(row_bytes * len(views), image_bytes))
         start, faults = 0, []
@@ -132,8 +132,7 @@ class Extractor:
         return features.values
 
     def _store_key(self, frozen):
-        version = _engine_version(self.engine)
-        suffix = f"{self.engine} {version} {self.precision}".encode()
+        suffix = engines.described(self.engine, self.precision).encode()
         return hashlib.blake2b(frozen.fingerprint + suffix, digest_size=16).digest()
 
 
@@ -201,11 +200,6 @@ def _tell_nobody(n_done):
 
 def _chunk_size(row_bytes):
     return min(max(1, _CHUNK_BYTES // row_bytes), _CHUNK_SIZE)
-
-
-@functools.cache
-def _engine_version(engine):
-    return importlib.metadata.version(engine)
 
 
 def release_mapped_pages(array):

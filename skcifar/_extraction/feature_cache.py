@@ -30,7 +30,7 @@ _FILE_PREFIX = "skcifar-features-v"
 _DATABASE_NAME = f"{_FILE_PREFIX}{FORMAT_VERSION}.sqlite3"
 _LOCK_TIMEOUT = 60.0  # seconds that a writer waits for another one
 _ROWS_PER_QUERY = 500  # SQLite takes at least 999 variables a statement
-_PAGE_SIZE = 16384  # bytes: three rows of 1280 features, two of 1504; see benchmarks/feature_stores.py
+_PAGE_SIZE = 16384  # bytes: 3 rows of 1280 features, 2 of 1504; see benchmarks/feature_stores.py
 _USE_RESOLUTION = 3600  # seconds: a row used again sooner is not marked again
 
 

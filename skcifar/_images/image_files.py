@@ -9,7 +9,8 @@ import numpy as np
 
 from .._system.threads import check_n_jobs, one_ahead
 from .._validation.types import Array
-from .reading import digests_into, new_pins, read_into
+from .pins import Pins
+from .reading import digests_into, read_into
 from .sizing import check_sizing
 from .sources import check_picture, is_pil_image, name_of
 from .unreadable import error_about
@@ -94,7 +95,7 @@ class ImageFiles:
         check_n_jobs(n_jobs)
         self.n_jobs = n_jobs
         self.files = _as_objects(files)
-        self._pins = new_pins(len(self.files))
+        self._pins = Pins.of(len(self.files))
 
     @property
     def image_size(self):
@@ -193,7 +194,7 @@ class ImageFiles:
             size, `resize` and the version of Pillow.
         """
         self._raise_faults(digests_into(self._pins, self.files, self._sizing, self.n_jobs))
-        return [pin.tobytes() for pin in self._pins]
+        return self._pins.digests()
 
     def _raise_faults(self, blocks, progress=None):
         """Go through what `reading` yields; raise one error about all that cannot be read."""

@@ -6,7 +6,7 @@ import threading
 import numpy as np
 
 from .decoding import decode, digest
-from .reading import check_unchanged, collecting_faults, content_of
+from .reading import collecting_faults, content_of
 from .sources import name_of
 
 # Of files, in memory from the digest to the decoding: 300 files of 200 kB, or 15 photographs of a
@@ -66,7 +66,7 @@ class FilePiece:
     def digests(self):
         """Return one digest a picture; nothing is decoded."""
         self._read(range(len(self)), lambda index: self._keep(index, self._content(index)))
-        return [pin.tobytes() for pin in self._files._pins]
+        return self._files._pins.digests()
 
     def pixels(self, indices):
         """Return the images of some pictures, as an array; what else is kept is forgotten."""
@@ -86,7 +86,7 @@ class FilePiece:
     def _content(self, index):
         """Read what `decode` takes; raise `UnreadableError` if it is not what it was before."""
         content = content_of(self._files.files[index])
-        check_unchanged(self._files._pins, index, digest(content, self._files._sizing))
+        self._files._pins.check(index, digest(content, self._files._sizing))
         return content
 
     def _keep(self, index, content):

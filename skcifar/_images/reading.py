@@ -2,11 +2,10 @@
 
 from typing import Any, Literal
 
-import numpy as np
-
 from .._system.threads import in_blocks
 from .._validation.types import Array
-from .decoding import DIGEST_BYTES, check_header, decode, digest
+from .decoding import check_header, decode, digest
+from .pins import Pins
 from .sizing import check_sizing
 from .sources import check_picture, name_of, read_file, read_stream
 from .unreadable import UnreadableError
@@ -99,8 +98,8 @@ def read_into(images, pictures, sizing, n_jobs, *, pins=None):
     pictures : sequence of str, bytes or PIL.Image.Image
     sizing : Sizing
     n_jobs : int or None
-    pins : ndarray of shape (n, 16), uint8, default=None
-        Digests of what these pictures were when they were read before; zeros if they were not.
+    pins : Pins, default=None
+        What these pictures were when they were read before.
 
     Yields
     ------
@@ -110,11 +109,11 @@ def read_into(images, pictures, sizing, n_jobs, *, pins=None):
         Which of these are not in `images`, and why.
     """
     if pins is None:
-        pins = new_pins(len(pictures))
+        pins = Pins.of(len(pictures))
 
     def read(index):
         content = content_of(pictures[index])
-        check_unchanged(pins, index, digest(content, sizing))
+        pins.check(index, digest(content, sizing))
         images[index] = decode(content, sizing)
 
     return collecting_faults(read, len(pictures), n_jobs)
@@ -124,7 +123,7 @@ def digests_into(pins, pictures, sizing, n_jobs):
     """Read pictures for their digests alone; otherwise like `read_into`."""
 
     def read(index):
-        check_unchanged(pins, index, digest(content_of(pictures[index]), sizing))
+        pins.check(index, digest(content_of(pictures[index]), sizing))
 
     return collecting_faults(read, len(pictures), n_jobs)
 
@@ -132,21 +131,6 @@ def digests_into(pins, pictures, sizing, n_jobs):
 def check_headers(paths, n_jobs=None):
     """Check that files begin as pictures do; otherwise like `read_into`."""
     return collecting_faults(lambda index: check_header(paths[index]), len(paths), n_jobs)
-
-
-def new_pins(n):
-    return np.zeros((n, DIGEST_BYTES), np.uint8)
-
-
-def check_unchanged(pins, index, found):
-    """Note the digest of a picture, or raise if it is not the one noted before."""
-    if not pins[index].any():
-        pins[index] = np.frombuffer(found, np.uint8)
-    elif pins[index].tobytes() != found:
-        raise UnreadableError(
-            "it has changed since it was first read",
-            "Start again, with the pictures as they are now.",
-        )
 
 
 def collecting_faults(read, n, n_jobs):

@@ -38,22 +38,36 @@ class BestWeights(keras.callbacks.Callback):
 
 
 class EpochProgress(keras.callbacks.Callback):
-    """Tells a `Progress` of each epoch."""
+    """Tells a `Progress` of each epoch.
 
-    def __init__(self, progress):
+    Parameters
+    ----------
+    progress : Progress
+    first_epoch : int
+        Number of the first epoch of the phase; epochs before the one that begins first were run by
+        a fit that was interrupted.
+    """
+
+    def __init__(self, progress, first_epoch):
         super().__init__()
-        self._progress = progress
+        self._progress, self._next_epoch = progress, first_epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch > self._next_epoch:
+            self._progress.skip((epoch - self._next_epoch) * self._steps_an_epoch())
+        self._next_epoch = epoch + 1
 
     def on_epoch_end(self, epoch, logs=None):
         self._progress.advance(note=_note(logs))
 
+    def _steps_an_epoch(self):
+        return 1
 
-class BatchProgress(keras.callbacks.Callback):
+
+class BatchProgress(EpochProgress):
     """Tells a `Progress` of each batch, with the figures of the last epoch."""
 
-    def __init__(self, progress):
-        super().__init__()
-        self._progress, self._note = progress, ""
+    _note = ""
 
     def on_train_batch_end(self, batch, logs=None):
         self._progress.advance(note=self._note)
@@ -61,6 +75,9 @@ class BatchProgress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self._note = _note(logs)
         self._progress.advance(0, note=self._note)
+
+    def _steps_an_epoch(self):
+        return self.params["steps"]
 
 
 class EpochTasks(keras.callbacks.Callback):

@@ -134,6 +134,7 @@ class PlannedModel(keras.Model):
             if self.stop_training:
                 break
             callbacks.on_epoch_begin(epoch)
+            inputs = None  # of the last epoch: two of them may not fit into memory
             inputs = x if inputs_by_epoch is None else inputs_by_epoch(epoch)
             logs = run_epoch(inputs, labels, schedule.plan(epoch, phase.weights), callbacks)
             if phase.validation is not None:
@@ -219,7 +220,7 @@ class PlannedModel(keras.Model):
 
     def _validate(self, x, y, weights, callbacks):
         callbacks.on_test_begin()
-        totals = np.zeros(2)
+        totals, weights = np.zeros(2), weights / weights.mean()
         for batch, part in enumerate(gen_batches(len(y), self._evaluation_batch)):
             callbacks.on_test_batch_begin(batch)
             labels = tf.constant(y[part], tf.int32)

@@ -5,9 +5,7 @@ Members are stored, never compressed, so that what is read is no more than the f
 of every other member. Arrays are ``.npy`` members; scikit-learn steps are ``.skops`` ones.
 """
 
-import functools
 import hashlib
-import importlib.metadata
 import io
 import json
 import math
@@ -17,6 +15,7 @@ import zipfile
 
 import numpy as np
 
+from .._system.libraries import installed_version
 from .._version import __version__
 
 FORMAT = "skcifar estimator"
@@ -37,15 +36,7 @@ class NewerFormatError(ValueError):
 
 def library_versions():
     """Return the versions of the installed libraries by name; None where one is not there."""
-    return {"skcifar": __version__, **{name: _version(name) for name in _LIBRARIES}}
-
-
-@functools.cache
-def _version(library):
-    try:
-        return importlib.metadata.version(library)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    return {"skcifar": __version__, **{name: installed_version(name) for name in _LIBRARIES}}
 
 
 # --- Writing -------------------------------------------------------------------------------

@@ -21,8 +21,9 @@ def load_pretrained(
     ----------
     name : {"cifar10", "cifar10-32px"}, default="cifar10"
         ``"cifar10"`` was fine-tuned in all its layers from ImageNet's weights, on 47,500 of
-        CIFAR-10's 50,000 training images; the others calibrated it. It sees 96 px. ``"cifar10-32px"`` was trained on CIFAR-10 only, is
-        half as wide and sees 32 px: less accurate, in half the time.
+        CIFAR-10's 50,000 training images; the others calibrated it. It sees 96 px.
+        ``"cifar10-32px"`` was trained on CIFAR-10 only, is half as wide and sees 32 px: less
+        accurate, in half the time.
 
     Returns
     -------

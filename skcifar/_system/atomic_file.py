@@ -1,6 +1,7 @@
 """Writes a file so that a crash leaves what was there before, or the new file: never half."""
 
 import contextlib
+import errno
 import os
 import secrets
 import time
@@ -66,7 +67,7 @@ def replaced_file(path):
 
 def _check_may_be_replaced(path):
     if path.exists() and not path.is_file():
-        raise OSError("something that is not a file is there")
+        raise OSError(errno.EEXIST, "something that is not a file is there")
 
 
 def _remove_abandoned_parts(folder):

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib.metadata
 import importlib.util
 import os
 import re
@@ -147,6 +148,15 @@ _NATIVE_LOG = re.compile(
 
 def _is_no_native_log(line):
     return not _NATIVE_LOG.match(line)
+
+
+@functools.cache
+def installed_version(package):
+    """Return the version of an installed package; None if there is none of that name."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def require(module, format):

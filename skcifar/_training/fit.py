@@ -49,6 +49,8 @@ class Fit:
             self._n_samples_seen = classifier.n_samples_seen_
             self._fine_tune_start = classifier.fine_tune_start_
             self._made_with = getattr(classifier, "_made_with", {})
+            if self._made_with.get("optimizer", classifier.optimizer) != classifier.optimizer:
+                self._head = replace(self._head, optimizer_state=[])
         else:
             self._frozen, self._head = classifier._frozen_network(), None
             self._seed, self._history = draw_seed(classifier.random_state), {}
@@ -79,7 +81,6 @@ class Fit:
         self._warn_of_repeated_work()
         self._task.begin()
         self._checkpoint = self._open_checkpoint()
-        self._fine_tune_start = None
         self._train_head(self._schedule(self._parameters.learning_rate, self._parameters.epochs))
 
     def pass_once(self):
@@ -107,7 +108,7 @@ class Fit:
             "fine_tuning",
             schedule,
             partial(self._inputs.held_out_maps, self._frozen, first_unfrozen),
-            callbacks.BatchProgress(self._progress),
+            callbacks.BatchProgress(self._progress, schedule.first_epoch),
             partial(self._fitted_so_far, first_unfrozen=first_unfrozen),
         )
         n_batches = schedule.n_batches(len(training.labels))
@@ -220,7 +221,7 @@ class Fit:
             "head",
             schedule,
             lambda images: standardize(self._inputs.held_out_features(self._frozen, images)),
-            callbacks.EpochProgress(self._progress),
+            callbacks.EpochProgress(self._progress, schedule.first_epoch),
             self._fitted_so_far,
         )
         self._progress.phase("head", schedule.n_epochs)
@@ -290,8 +291,12 @@ class Fit:
         return {**fitted, "_frozen": network, "feature_cache": None}  # of one epoch: not kept
 
     def _extend_history(self, history):
+        """Add epochs; what was measured in some of them only is NaN in the others."""
+        n_before, n_new = self._n_epochs, len(history["loss"])
+        before, now = [np.nan] * n_before, [np.nan] * n_new
         self._history = {
-            name: [*self._history.get(name, []), *values] for name, values in history.items()
+            name: [*self._history.get(name, before), *history.get(name, now)]
+            for name in {**self._history, **history}
         }
 
     def _check_convergence(self, trained, parameter):
@@ -317,6 +322,6 @@ class Fit:
             "_frozen": self._frozen,
             "_head": self._head,
             "_seed": self._seed,
-            "_made_with": self._made_with,
+            "_made_with": {**self._made_with, "optimizer": self._parameters.optimizer},
             "_models": {},  # Keras objects of the fitted state, built when they are asked for
         }

@@ -35,7 +35,8 @@ def check_unchanged(classifier):
     ValueError
         Names all that changed.
     """
-    before = getattr(classifier, "_made_with", {})  # not in files of skcifar 0.1
+    made_with = getattr(classifier, "_made_with", {})  # not in files of skcifar 0.1
+    before = {name: _plain(value) for name, value in made_with.items()}
     stood_for = {
         "alpha": classifier._frozen.network.alpha,
         "input_size": classifier._frozen.network.input_size,
@@ -60,6 +61,6 @@ def _plain(value):
     """Return `value` as its equals in any other type are returned, too."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, (tuple, list, np.ndarray)):
         return tuple(map(_plain, value))
     return value.item() if isinstance(value, np.generic) else value

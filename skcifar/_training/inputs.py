@@ -3,7 +3,9 @@
 Views are computed once and kept; what a Keras layer draws is computed anew in every epoch.
 """
 
+import errno
 import math
+import os
 import tempfile
 from dataclasses import replace
 from functools import partial
@@ -122,4 +124,23 @@ def _store_maps(shape, dtype=_STORED_DTYPE):
     if math.prod(shape) * dtype.itemsize <= _MEMORY_BOUND:
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile(prefix="skcifar-maps-") as file:  # lives as long as the map
+        _reserve(file, math.prod(shape) * dtype.itemsize)
         return np.memmap(file, dtype, shape=shape)
+
+
+def _reserve(file, n_bytes):
+    """Take the room of a temporary file now: a map that finds none later kills the process."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(file.fileno(), 0, n_bytes)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:  # a file system without this call
+            return
+        raise OSError(
+            error.errno,
+            f"What the lower blocks put out takes {n_bytes / 2**30:.1f} GiB, and there is no room "
+            f"for it in {tempfile.gettempdir()}. Set the environment variable TMPDIR to a folder "
+            "with more room, or reduce input_size or the number of images; "
+            'augmentation="flip_translate" takes twice the room of "flip".',
+        ) from error

@@ -1,4 +1,4 @@
-"""Keeps memory low, and says what to turn down where it runs out."""
+"""Says what to turn down where memory runs out."""
 
 import contextlib
 

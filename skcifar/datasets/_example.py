@@ -41,6 +41,12 @@ def fetch_example_data(*, n_train: int | None = None, n_test: int | None = None)
         DESCR : str
             One line to print: the data and weights in use, and what was not available.
 
+    Raises
+    ------
+    ValueError
+        If fewer images are asked for than there are classes, or nearly all, so that fewer than
+        that are left.
+
     Notes
     -----
     ``weights="cifar10"`` were trained on CIFAR-10's training images. With these weights all images

@@ -1,7 +1,6 @@
 """Your own pictures, from one folder per class."""
 
 import warnings
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +10,7 @@ from .._images.image_files import ImageFiles
 from .._images.reading import check_headers, read_into
 from .._images.sizing import check_sizing
 from .._images.unreadable import listing, printable
+from .._system.paths import user_path
 from .._system.progress import progress_bar
 from .._validation.types import PathLike, RandomState
 from ._equal_files import warn_of_equal_files
@@ -154,7 +154,7 @@ def load_image_folder(
 
 
 def _check_folder(path):
-    root = Path(path).expanduser()
+    root = user_path(path)
     if not root.is_dir():
         raise FileNotFoundError(
             f"{printable(root)} is not a folder. Pass the folder that holds one folder of "

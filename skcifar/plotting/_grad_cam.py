@@ -27,10 +27,10 @@ class GradCAMDisplay:
     """Images with a heat map of the parts that supported a class (Grad-CAM).
 
     The map is the positive part of the last feature maps that the head sees (by default, those of
-    the last block), each weighted with the mean gradient of the class's score (before softmax) with respect to it. It is drawn over
-    the image: cold regions are darkened, hot ones are bright, and a line surrounds what is above
-    half of the maximum. Where the last feature map has only one cell, as with small images, the
-    last one with more is used: a heat map can be no finer than its layer.
+    the last block), each weighted with the mean gradient of the class's score (before softmax) with
+    respect to it. It is drawn over the image: cold regions are darkened, hot ones are bright, and a
+    line surrounds what is above half of the maximum. Where the last feature map has only one cell,
+    as with small images, the last one with more is used: a heat map can be no finer than its layer.
 
     It is recommended to use `from_estimator`.
 
