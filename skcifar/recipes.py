@@ -31,5 +31,4 @@ ACCURATE = {
     "input_size": 160,
     "augmentation": "flip_translate",
     "fine_tune_epochs": 16,
-    "fine_tune_learning_rate": 3e-4,
 }
