@@ -27,6 +27,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skcifar import export, load, save
 from skcifar._system import atomic_file
+from skcifar._system.interrupts import ctrl_c_waits
 from skcifar._training import inputs
 
 
@@ -362,6 +363,20 @@ def test_ctrl_c_is_no_other_error(make_classifier, images, happens, expected):
     with pytest.raises(expected):
         classifier.fit(*images)
     assert vars(classifier) == before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_waits_for_tensorflow():
+    done = []
+
+    @ctrl_c_waits()
+    def step():
+        signal.raise_signal(signal.SIGINT)
+        done.append("step")
+
+    with pytest.raises(KeyboardInterrupt):
+        step()
+    assert done == ["step"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -5,6 +5,7 @@ import os
 
 from .._model.frozen import apply_frozen
 from .._system.forks import check_not_forked
+from .._system.interrupts import ctrl_c_waits
 from .._system.libraries import import_keras
 
 # Fastest of 8, 16, 32 and 64 on two cores at 96 px, in float32 and in bfloat16.
@@ -43,6 +44,7 @@ def _cpu_flags():
         return frozenset()
 
 
+@ctrl_c_waits()
 def compile_network(frozen, precision, threads, batch_size):
     """Compile for TensorFlow, whose threads are the process's own."""
     check_not_forked("TensorFlow")
@@ -67,6 +69,7 @@ def compile_network(frozen, precision, threads, batch_size):
     def run(batches, out):
         check_not_forked("TensorFlow")
         for start, batch in batches:
-            out[start : start + len(batch)] = traced(tf.constant(batch)).numpy()
+            with ctrl_c_waits():
+                out[start : start + len(batch)] = traced(tf.constant(batch)).numpy()
 
     return run

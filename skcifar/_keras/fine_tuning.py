@@ -8,6 +8,7 @@ from dataclasses import replace
 import keras
 
 from .._model.network import STEM
+from .._system.interrupts import ctrl_c_waits
 from .faster_parts import FusedBatchNormalization
 from .folded_layers import FoldedLayers
 from .heads import build_raw_head
@@ -73,6 +74,7 @@ def tuned_network(frozen, first_unfrozen, model):
     return frozen.tuned(first_unfrozen, weights[len(weights) - n_tuned :])
 
 
+@ctrl_c_waits()
 def _build_top(frozen, head, settings, first_unfrozen, precision):
     """Return the model that is trained, with the weights of `frozen` and `head`."""
     layers = FoldedLayers(precision, NORMALIZATION_IS_TRAINED)

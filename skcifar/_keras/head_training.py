@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from contextlib import contextmanager
 
+from .._system.interrupts import ctrl_c_waits
 from .heads import build_trainable_head
 from .memory import forget_compiled_steps
 from .scikeras_head import make_head_estimator
@@ -46,10 +47,12 @@ def train_head(head, settings, features, phase, *, features_by_epoch=None):
 class _ReusableModel:
     """A compiled head that is reset before each fit, so that nothing is left of the last one."""
 
+    @ctrl_c_waits()
     def __init__(self, settings):
         self.model = build_trainable_head(settings)
         self._fresh_state = [v.numpy() for v in self.model.optimizer.variables]
 
+    @ctrl_c_waits()
     def reset(self, head):
         self.model.set_weights(head.weights + self.model.get_weights()[len(head.weights) :])
         state = head.optimizer_state
@@ -58,6 +61,7 @@ class _ReusableModel:
         for variable, value in zip(self.model.optimizer.variables, state, strict=True):
             variable.assign(value)
 
+    @ctrl_c_waits()
     def arrays(self):
         """Return copies of the weights and of the optimizer's variables."""
         weights = [v.numpy() for v in self.model.trainable_variables]

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.utils import gen_batches
 
+from .._system.interrupts import ctrl_c_waits
 from .._system.threads import one_ahead
 from .callbacks import BestWeights
 from .faster_parts import FusedAdam
@@ -163,7 +164,8 @@ class PlannedModel(keras.Model):
     def _run_compiled(self, x, labels, plan, callbacks):
         self._seed_dropout(plan.dropout_seed)
         arrays = x, labels, plan.rows, plan.weights, plan.sizes, plan.learning_rates
-        totals = self._compiled_epoch(*map(tf.convert_to_tensor, arrays)).numpy()
+        with ctrl_c_waits():
+            totals = self._compiled_epoch(*map(tf.convert_to_tensor, arrays)).numpy()
         return _means(totals, plan)
 
     def _run_batchwise(self, x, labels, plan, callbacks):
@@ -174,7 +176,8 @@ class PlannedModel(keras.Model):
             callbacks.on_train_batch_begin(batch)
             arrays = plan.weights[batch], plan.sizes[batch], plan.learning_rates[batch]
             arrays = inputs, labels[rows], *arrays
-            batch_totals = self._compiled_batch(*map(tf.constant, arrays)).numpy()
+            with ctrl_c_waits():
+                batch_totals = self._compiled_batch(*map(tf.constant, arrays)).numpy()
             totals += batch_totals
             callbacks.on_train_batch_end(batch, _named(batch_totals / plan.sizes[batch]))
         return _means(totals, plan)
@@ -223,11 +226,12 @@ class PlannedModel(keras.Model):
         totals, weights = np.zeros(2), weights / weights.mean()
         for batch, part in enumerate(gen_batches(len(y), self._evaluation_batch)):
             callbacks.on_test_batch_begin(batch)
-            labels = tf.constant(y[part], tf.int32)
-            part_weights = tf.constant(weights[part], tf.float32)
-            logits = self._compiled_logits(tf.constant(x[part].astype(np.float32)))
-            losses = part_weights * self.loss(tf.one_hot(labels, logits.shape[-1]), logits)
-            part_totals = _sums(losses, part_weights, logits, labels).numpy()
+            with ctrl_c_waits():
+                labels = tf.constant(y[part], tf.int32)
+                part_weights = tf.constant(weights[part], tf.float32)
+                logits = self._compiled_logits(tf.constant(x[part].astype(np.float32)))
+                losses = part_weights * self.loss(tf.one_hot(labels, logits.shape[-1]), logits)
+                part_totals = _sums(losses, part_weights, logits, labels).numpy()
             totals += part_totals
             callbacks.on_test_batch_end(batch, _named(part_totals / len(part_weights)))
         logs = _named(totals / weights.sum())

@@ -1,4 +1,4 @@
-"""Ctrl-C, where a library makes another error of it."""
+"""Ctrl-C, and libraries that do not expect it."""
 
 import signal
 import threading
@@ -6,16 +6,36 @@ from contextlib import contextmanager
 
 
 @contextmanager
+def ctrl_c_waits():
+    """Hold Ctrl-C back until the block ends: for short calls of TensorFlow.
+
+    One that comes while TensorFlow looks a compiled function up leaves its table of them broken,
+    for all later fits of the process. To be used as a context, and with brackets as a decorator.
+    """
+    usual = signal.getsignal(signal.SIGINT)
+    if not (callable(usual) and _signals_come_here()):
+        yield
+        return
+    pressed = []
+    signal.signal(signal.SIGINT, lambda *arguments: pressed.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if pressed:
+            usual(*pressed[0])
+
+
+@contextmanager
 def ctrl_c_interrupts():
     """Let Ctrl-C end the block as `KeyboardInterrupt`, whatever TensorFlow makes of it.
 
-    One that comes while TensorFlow traces a function or takes over an array is a ``SystemError``
-    or a ``TypeError`` of its own. Handlers other than Python's, and other threads than the main
-    one, to which no signal is delivered, are left alone.
+    One that comes while TensorFlow takes over an array is a ``SystemError`` or a ``TypeError`` of
+    its own. Handlers other than Python's are left alone.
     """
     if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        or not _signals_come_here()
     ):
         yield
         return
@@ -35,3 +55,7 @@ def ctrl_c_interrupts():
         raise
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _signals_come_here():
+    return threading.current_thread() is threading.main_thread()
