@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from ._backbone import ENGINE_CONSTRAINTS, BackboneMixin, backbone_constraints
-from ._dask import block_by_block
+from ._dask import block_by_block, dask_arrays_stay
 from ._model.mobilenet_v2 import MobileNetV2
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
 from ._system.progress import progress_bar
@@ -40,6 +40,7 @@ def _constraints(network_type):
     }
 
 
+@dask_arrays_stay
 class MobileNetV2Features(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,

@@ -4,13 +4,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_consistent_length
 
 from ._images.given import pictures_in
 from ._training.divergence import DivergedError
-from ._training.schedule import choose_batch_size
+from ._training.schedule import choose_batch_size, draw_seed
 from ._validation.parameters import check_values, integer, real
 from ._validation.types import Images
 
@@ -164,7 +164,7 @@ def _losses(classifier, X, y, rates):
 
 def _batches(classifier, n_rows):
     """Yield rows of mini-batches without end: one random order after the other."""
-    rng = check_random_state(classifier.random_state)
+    rng = np.random.default_rng(draw_seed(classifier.random_state))
     size = min(choose_batch_size(classifier.batch_size, n_rows), n_rows)
     while True:
         order = rng.permutation(n_rows)

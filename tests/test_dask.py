@@ -5,7 +5,9 @@ import threading
 import weakref
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from skcifar import ImageNormalizer, _dask
@@ -62,6 +64,12 @@ def test_predictions_of_a_dask_array_are_those_of_the_array(
 
 def test_features_of_a_dask_array_are_those_of_the_array(features, images):
     assert_like(features.transform(blocks_of(images[0])), features.transform(images[0]))
+
+
+def test_features_of_a_dask_array_stay_lazy_where_frames_are_asked_for(features, images):
+    asked = clone(features).set_output(transform="pandas").fit(images[0])
+    assert isinstance(asked.transform(images[0]), pd.DataFrame)
+    assert_like(asked.transform(blocks_of(images[0])), features.transform(images[0]))
 
 
 @pytest.mark.parametrize("method", ["transform", "inverse_transform"])

@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -131,6 +132,18 @@ def test_no_path_of_this_machine_is_told(html, folder):
     assert str(folder.parent) not in html
     assert str(Path.home()) not in html
     assert "from the folder my pictures" in html
+
+
+def test_a_rare_class_is_kept_where_pictures_are_left_out(monkeypatch):
+    monkeypatch.syspath_prepend(str(DEMO))
+    from demo_data import LEAST_PICTURES, _drawn
+
+    y = np.repeat([0, 1, 2], [20_000, 10, 5_000])
+    counts = np.bincount(y[_drawn(y, 6_000)])
+    assert counts[1] == LEAST_PICTURES
+    assert counts[0] / counts[2] == pytest.approx(4, rel=1e-3)
+    assert counts.sum() == pytest.approx(6_000, abs=10)
+    np.testing.assert_array_equal(_drawn(y, 10**6), np.arange(len(y)))
 
 
 def test_a_class_of_few_pictures_is_an_error_that_names_it(folder, monkeypatch, tmp_path):

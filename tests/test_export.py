@@ -93,6 +93,13 @@ def test_the_normalizers_of_a_pipeline_are_in_the_model(make_classifier, images,
     np.testing.assert_allclose(there, pipeline.predict_proba(images[0]), rtol=0, atol=TOLERANCE)
 
 
+def test_steps_that_a_search_left_out_are_left_out(make_classifier, images, tmp_path):
+    pipeline = make_pipeline("passthrough", make_classifier()).fit(*images)
+    export(pipeline, tmp_path / "model.onnx")
+    there = RUNTIMES["onnx"](tmp_path / "model.onnx", images[0])
+    np.testing.assert_allclose(there, pipeline.predict_proba(images[0]), rtol=0, atol=TOLERANCE)
+
+
 def test_a_fine_tuned_classifier_is_exported_as_it_is(make_classifier, images, tmp_path):
     classifier = make_classifier(epochs=1, fine_tune_epochs=1, fine_tune_blocks=1).fit(*images)
     export(classifier, tmp_path / "model", "onnx")
@@ -199,7 +206,11 @@ def test_onnx_file_names_the_classes_in_order(make_classifier, images, onnx_meta
 
 
 def test_onnx_file_tells_the_range_of_pixels(fitted, onnx_metadata):
-    assert onnx_metadata(fitted) == {"class_names": [0, 1, 2], "pixel_range": [0, 255]}
+    assert onnx_metadata(fitted) == {
+        "class_names": [0, 1, 2],
+        "pixel_range": [0, 255],
+        "resize": None,
+    }
 
 
 def test_onnx_file_of_a_pipeline_tells_the_range_before_its_steps(fitted_pipeline, onnx_metadata):

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -5,6 +7,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skcifar import ImageNormalizer
+from skcifar.datasets import make_images
 from skcifar.model_selection import find_learning_rate
 
 
@@ -59,6 +62,15 @@ def test_the_estimator_is_left_as_it_was(classifier, images):
     before = dict(vars(classifier))
     find_learning_rate(classifier, *images, n_steps=10)
     assert vars(classifier) == before
+
+
+def test_many_classes_are_no_regression_and_global_state_is_left_alone(make_classifier):
+    X, _ = make_images(60, image_shape=(8, 8, 3), random_state=0)
+    y, before = np.arange(60) % 30, np.random.get_state()[1].copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        find_learning_rate(make_classifier(random_state=None), X, y, n_steps=10)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
 
 
 def test_same_seed_same_curve(classifier, images):

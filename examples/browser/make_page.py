@@ -43,7 +43,14 @@ def make_page(classifier, folder, class_names=None):
     ------
     FileNotFoundError
         If ``npm install`` was not run.
+    ValueError
+        If the classifier was fitted on grey images.
     """
+    if classifier.image_shape_[-1] != 3:
+        raise ValueError(
+            "The page shows colour pictures, and this classifier was fitted on images of shape "
+            f"{classifier.image_shape_}. Fit one on images with 3 channels."
+        )
     if not RUNTIME.exists():
         raise FileNotFoundError(
             f"{RUNTIME} does not exist. Run `npm install --prefix {HERE} --no-package-lock` first."
@@ -55,7 +62,8 @@ def make_page(classifier, folder, class_names=None):
     export(classifier, model)
     # The runtime does not show a page what else stands in the file.
     described = {prop.key: json.loads(prop.value) for prop in onnx.load(model).metadata_props}
-    described["class_names"] = class_names or described["class_names"]
+    if class_names is not None:
+        described["class_names"] = list(map(str, class_names))
     model.with_suffix(".json").write_text(json.dumps(described))
 
 

@@ -56,8 +56,8 @@ def _from_folder(folder):
     pictures = load_image_folder(folder, on_error="skip", verbose=1)
     X, y = pictures.images, pictures.target
     _check_counts(np.bincount(y), pictures.target_names)
-    if len(X) > N_TRAIN + N_TEST:
-        X, _, y, _ = train_test_split(X, y, train_size=N_TRAIN + N_TEST, stratify=y, random_state=0)
+    rows = _drawn(y, N_TRAIN + N_TEST)
+    X, y = X[rows], y[rows]
     X_train, y_train, X_test, y_test = _split(X, y, 0.25)
     weights = _weights(X_train)
     root = os.path.realpath(os.path.expanduser(folder))
@@ -74,6 +74,16 @@ def _from_folder(folder):
         source,
         skipped=[(_below(root, path), reason) for path, reason in pictures.skipped],
     )
+
+
+def _drawn(y, n):
+    """Return about `n` rows at random, of each class its share, but no fewer than are needed."""
+    rng, share = np.random.default_rng(0), min(n / len(y), 1)
+    rows = [
+        rng.permutation(members)[: max(round(share * len(members)), LEAST_PICTURES)]
+        for members in (np.flatnonzero(y == label) for label in np.unique(y))
+    ]
+    return np.sort(np.concatenate(rows))
 
 
 def _weights(X):

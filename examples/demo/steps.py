@@ -148,7 +148,8 @@ def show_confusion_matrix(run):
         )
         return figure
 
-    matrix = confusion_matrix(run.data.y_test, run.predicted)
+    labels = np.arange(len(run.names))
+    matrix = confusion_matrix(run.data.y_test, run.predicted, labels=labels)
     shares = matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1)
     best, worst = (run.names[index] for index in (shares.argmax(), shares.argmin()))
     return Section(

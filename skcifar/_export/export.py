@@ -80,6 +80,7 @@ def export(
 def _parts(estimator):
     """Return the classifier, and the normalizers before it."""
     steps = [step for _, step in estimator.steps] if type(estimator) is Pipeline else [estimator]
+    steps = [step for step in steps if step not in (None, "passthrough")]
     *normalizers, classifier = steps
     wanted = [isinstance(step, ImageNormalizer) for step in normalizers]
     if not all(wanted) or not isinstance(classifier, BaseImageClassifier):

@@ -20,6 +20,7 @@ def metadata(classifier, normalizers):
     return {
         "class_names": classifier.classes_.tolist(),
         "pixel_range": [float(bound) for bound in first.pixel_range_],
+        "resize": classifier.resize_,
     }
 
 

@@ -59,5 +59,5 @@ def load_pretrained(
         head,
         image_shape=(32, 32, 3),
         classes=np.arange(head.n_classes),
-        n_samples=50_000,
+        n_samples=SHIPPED[name].n_training,
     )

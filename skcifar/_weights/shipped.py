@@ -30,6 +30,8 @@ class ShippedNetwork:
         What ``input_size="auto"`` is. "auto" is as with ImageNet's weights.
     feature_layers : {"last", "blocks", "all", "depthwise"}
         What its head sees.
+    n_training : int
+        How many of CIFAR-10's images it was trained on; the others calibrated it.
     """
 
     file_name: str
@@ -37,11 +39,12 @@ class ShippedNetwork:
     variant: str
     input_size: int | str
     feature_layers: FeatureLayers
+    n_training: int
 
 
 SHIPPED = {
-    "cifar10": ShippedNetwork("cifar10_96px.npz", 1.0, "imagenet", "auto", "all"),
-    "cifar10-32px": ShippedNetwork("cifar10_32px.npz", 0.5, "cifar10", 32, "last"),
+    "cifar10": ShippedNetwork("cifar10_96px.npz", 1.0, "imagenet", "auto", "all", 47_500),
+    "cifar10-32px": ShippedNetwork("cifar10_32px.npz", 0.5, "cifar10", 32, "last", 48_000),
 }
 
 

@@ -1,5 +1,6 @@
 """GradCAMDisplay: where in an image the decision for a class came from."""
 
+import math
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, Self
@@ -136,8 +137,7 @@ class GradCAMDisplay:
         X = lazy_files(X[:n_images], classifier)
         pictures = to_pictures(X, source=classifier)
         pixels = np.asarray(transform_before_last(classifier, X), dtype=np.float32)
-        pixels = pixels.reshape(-1, *model.input_shape[1:])
-        columns, y_proba, heatmaps = grad_cam(model, pixels, columns)
+        columns, y_proba, heatmaps = grad_cam(model, _as_images(pixels, model), columns)
         names = name_classes(classifier.classes_, class_names=class_names)
         targets = classifier.classes_[columns]
         display = cls(pictures, heatmaps, targets, y_proba=y_proba, class_names=names)
@@ -164,7 +164,7 @@ class GradCAMDisplay:
         self.heat_images_ = []
         for i, cell in enumerate(self.axes_):
             show_picture(cell, self.images[i], self._title(i))
-            self.heat_images_.append(_show_heat(cell, self.heatmaps[i], heat_kw))
+            self.heat_images_.append(_show_heat(cell, self.heatmaps[i], (height, width), heat_kw))
         fit_titles(self.axes_)
         return self
 
@@ -173,14 +173,22 @@ class GradCAMDisplay:
         return drawn_name(self.targets[i], self.class_names) + probability
 
 
-def _show_heat(ax, heat, heat_kw):
+def _show_heat(ax, heat, picture_size, heat_kw):
+    """Draw a heat map over the whole of a picture of another size, perhaps."""
     from matplotlib.image import AxesImage
+
+    height, width = picture_size
+    y, x = (
+        (np.arange(n_cells) + 0.5) * n_pixels / n_cells - 0.5
+        for n_cells, n_pixels in zip(heat.shape, picture_size, strict=True)
+    )
 
     # From black to bright yellow: in grey too, what is cold darkens and what is hot shines.
     defaults = {"cmap": "inferno", "vmin": 0, "vmax": 1, "alpha": 0.5, "interpolation": "bilinear"}
+    defaults["extent"] = (-0.5, width - 0.5, height - 0.5, -0.5)
     if heat.min() < 0.5 < heat.max():
-        for color, width in (("black", 2.5), ("white", 1)):
-            ax.contour(heat, levels=[0.5], colors=color, linewidths=width)
+        for color, line_width in (("black", 2.5), ("white", 1)):
+            ax.contour(x, y, heat, levels=[0.5], colors=color, linewidths=line_width)
     return ax.imshow(heat, **merge_style(AxesImage, defaults, heat_kw))
 
 
@@ -192,6 +200,17 @@ def _model_of(classifier):
             "one. Pass a fitted MobileNetV2Classifier, or a Pipeline that ends in one."
         )
     return model
+
+
+def _as_images(pixels, model):
+    """Return images, or rows of their pixels, as `model` takes them."""
+    shape = tuple(model.input_shape[1:])
+    if pixels.shape[1:] not in (shape, (math.prod(shape),)):
+        raise ValueError(
+            f"The classifier takes images of shape {shape}, and X holds images of shape "
+            f"{pixels.shape[1:]}. Resize them as the training images were."
+        )
+    return pixels.reshape(-1, *shape)
 
 
 def _columns_of(target, X, classes):

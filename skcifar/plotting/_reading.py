@@ -59,7 +59,7 @@ def name_classes(*labels, class_names=None):
     """Return a dict from each class in `labels` to the name that is drawn.
 
     `class_names` may map classes to names, or list them: for classes that are integers below
-    its length by position, else in sorted order. Classes that are names already keep theirs.
+    its length by position, else in sorted order. Strings that are among the names keep theirs.
     """
     classes = unique_labels(*labels)
     if class_names is None:
@@ -71,9 +71,10 @@ def name_classes(*labels, class_names=None):
 
 def _listed_names(classes, class_names):
     names = [str(name) for name in class_names]
-    if set(map(str, classes)) <= set(names):
+    is_numbered = classes.dtype.kind in "iub"
+    if not is_numbered and set(map(str, classes)) <= set(names):
         return [str(label) for label in classes]
-    if classes.dtype.kind in "iub" and 0 <= int(classes[0]) and int(classes[-1]) < len(names):
+    if is_numbered and 0 <= int(classes[0]) and int(classes[-1]) < len(names):
         return [names[int(label)] for label in classes]
     if len(classes) != len(names):
         raise ValueError(

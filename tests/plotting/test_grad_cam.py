@@ -184,6 +184,24 @@ def test_the_classifier_of_this_library_is_explained(test_time_augmentation):
     np.testing.assert_allclose(display.y_proba, classifier.predict_proba(X[:3])[:, 1], atol=1e-3)
 
 
+def test_heat_covers_a_picture_that_a_pipeline_shrinks():
+    pipeline = make_pipeline(
+        FunctionTransformer(lambda X: X[:, ::2, ::2]), fitted(plain_model(*network()))
+    )
+    display = GradCAMDisplay.from_estimator(pipeline, PIXELS.repeat(2, axis=1).repeat(2, axis=2))
+    assert display.heatmaps.shape == (5, 12, 12)
+    picture, heat = display.axes_[0].images
+    assert tuple(picture.get_extent()) == tuple(heat.get_extent()) == (-0.5, 23.5, 23.5, -0.5)
+    assert display.axes_[0].get_xlim() == (-0.5, 23.5)
+
+
+@pytest.mark.parametrize("shape", [(5, 24, 24, 3), (15, 12, 12, 1)])
+def test_images_of_another_shape_are_refused(shape):
+    classifier = fitted(plain_model(*network()))
+    with pytest.raises(ValueError, match=r"images of shape \(12, 12, 3\)"):
+        GradCAMDisplay.from_estimator(classifier, np.zeros(shape, np.uint8))
+
+
 def test_titles_do_not_overlap(text_overlaps):
     display = GradCAMDisplay(PIXELS, np.zeros((5, 12, 12)), ["a class of a long name"] * 5).plot()
     assert not text_overlaps([ax.title for ax in display.axes_])

@@ -42,6 +42,11 @@ def test_classes_are_named_by_position_order_or_mapping(labels, class_names, exp
     assert name_classes(labels, class_names=class_names) == expected
 
 
+def test_numbers_that_are_names_name_by_position():
+    names = sorted(map(str, range(12)))  # as of folders: "0", "1", "10", "11", "2", ...
+    assert name_classes(range(12), class_names=names) == dict(enumerate(names))
+
+
 def test_wrong_number_of_class_names_is_an_error():
     with pytest.raises(ValueError, match="2 names for 3 classes"):
         name_classes(["a", "b", "c"], class_names=["one", "two"])

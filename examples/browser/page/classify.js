@@ -19,13 +19,24 @@ const [session, model] = await Promise.all([
 const [, height, width] = session.inputMetadata[0].shape;
 [canvas.height, canvas.width] = [height, width];
 
+/** Return x, y, width and height of a picture on the canvas, as `ImageFiles(resize=...)` does. */
+function placeOf(picture) {
+  const scales = [width / picture.width, height / picture.height];
+  if (model.resize !== "crop" && model.resize !== "pad") return [0, 0, width, height];
+  const scale = model.resize === "crop" ? Math.max(...scales) : Math.min(...scales);
+  const size = [picture.width * scale, picture.height * scale];
+  return [(width - size[0]) / 2, (height - size[1]) / 2, ...size];
+}
+
 /** Draw a picture at the size of the training images; return its pixels, in their range. */
 function pixelsOf(picture) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.imageSmoothingQuality = "high";
-  context.fillStyle = "white"; // behind transparent parts
+  context.fillStyle = "rgb(128, 128, 128)"; // beside the picture
   context.fillRect(0, 0, width, height);
-  context.drawImage(picture, 0, 0, width, height);
+  context.fillStyle = "white"; // behind its transparent parts
+  context.fillRect(...placeOf(picture));
+  context.drawImage(picture, ...placeOf(picture));
   const { data } = context.getImageData(0, 0, width, height);
   const [low, high] = model.pixel_range;
   const pixels = new Float32Array(height * width * 3);
