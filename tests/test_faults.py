@@ -341,6 +341,14 @@ def test_ctrl_c_leaves_the_estimator_as_it_was():
     ]
 
 
+@pytest.fixture
+def usual_ctrl_c():
+    """Let Ctrl-C do what it does in Python, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def ctrl_c_in_tensorflow(epoch, logs):
     """Press Ctrl-C and make of it what TensorFlow does while it traces a function."""
     try:
@@ -357,7 +365,7 @@ def library_error(epoch, logs):
     ("happens", "expected"),
     [(ctrl_c_in_tensorflow, KeyboardInterrupt), (library_error, SystemError)],
 )
-def test_ctrl_c_is_no_other_error(make_classifier, images, happens, expected):
+def test_ctrl_c_is_no_other_error(make_classifier, images, usual_ctrl_c, happens, expected):
     classifier = make_classifier(callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=happens)])
     before = dict(vars(classifier))
     with pytest.raises(expected):
@@ -366,7 +374,7 @@ def test_ctrl_c_is_no_other_error(make_classifier, images, happens, expected):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_ctrl_c_waits_for_tensorflow():
+def test_ctrl_c_waits_for_tensorflow(usual_ctrl_c):
     done = []
 
     @ctrl_c_waits()
