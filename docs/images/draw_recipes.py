@@ -10,7 +10,7 @@ from pathlib import Path
 _PAGE = Path(__file__).parents[1] / "user_guide" / "accuracy.rst"
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 360, 56, 180, 16, 312
 _LINE = 18  # height of a label
-_ACCURACY = "Test accuracy, that of the mirror images averaged in"
+_ACCURACY = "Test accuracy (mirror images averaged in)"
 
 
 def recipes(page):
