@@ -49,7 +49,7 @@ def ctrl_c_interrupts():
     signal.signal(signal.SIGINT, note)
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # of any type: what becomes of it is up to where it was caught
         if is_pressed:
             raise KeyboardInterrupt from error
         raise

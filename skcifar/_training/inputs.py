@@ -135,7 +135,7 @@ def _reserve(file, n_bytes):
     try:
         os.posix_fallocate(file.fileno(), 0, n_bytes)
     except OSError as error:
-        if error.errno != errno.ENOSPC:  # a file system without this call
+        if error.errno in (errno.EOPNOTSUPP, errno.EINVAL):  # a file system without this call
             return
         raise OSError(
             error.errno,
