@@ -16,17 +16,21 @@ INPUT_SIZE, HIDDEN_UNITS, DROPOUT, N_CLASSES, BATCH_SIZE = 96, 256, 0.3, 10, 64
 N_TIMED_EPOCHS = 4  # of plain Keras
 
 
-def parse_arguments(description, **sizes):
+def parse_arguments(description, flags=None, **sizes):
     """Return the command line: ``--full``, and the sizes it stands for.
 
     Parameters
     ----------
     description : str
+    flags : dict of str to str, default=None
+        Other options without a value, and their help.
     **sizes : (quick, full)
         Each becomes an attribute of the result.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--full", action="store_true", help="the sizes that the README quotes")
+    for name, text in (flags or {}).items():
+        parser.add_argument(f"--{name}", action="store_true", help=text)
     arguments = parser.parse_args()
     for name, (quick, full) in sizes.items():
         setattr(arguments, name, full if arguments.full else quick)

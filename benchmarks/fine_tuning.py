@@ -11,8 +11,9 @@ instead of being fitted again.
     python benchmarks/fine_tuning.py --against-keras          # minutes, side by side
     python benchmarks/fine_tuning.py --choices                # what the recipes were chosen by
 
-``--against-keras`` times fine-tuning of the top blocks beside plain Keras' of the same blocks for
-the same epochs, as its guide has it and with batch normalisation frozen altogether. All take turns;
+``--against-keras`` times fine-tuning of the top blocks of the same network and head
+(``feature_layers="last"``) beside plain Keras' for the same epochs, as its guide has it and with
+batch normalisation frozen altogether. All take turns;
 the fastest of their turns counts. Of plain Keras, the fastest epoch after the first stands for all
 the later ones.
 """
@@ -37,7 +38,7 @@ from skcifar import MobileNetV2Classifier, clear_feature_cache, recipes
 from skcifar.datasets import fetch_cifar10, load_digits_rgb
 
 N_VALIDATION = 5_000
-# What was measured against plain Keras, and what the choices are compared with.
+# What the choices are compared with, and, with the head of plain Keras, what is timed beside it.
 TUNED = {
     "epochs": 8,
     "augmentation": "flip",
@@ -45,6 +46,7 @@ TUNED = {
     "fine_tune_epochs": 4,
     "fine_tune_learning_rate": 5e-4,
 }
+AGAINST_KERAS = {**TUNED, "feature_layers": "last", "label_smoothing": 0.0}
 RECIPES = {
     "defaults": {},
     **{f"defaults, {size} px": {"input_size": size} for size in (160, 192, 224)},
@@ -77,12 +79,18 @@ CHOICES = {
     },
     "top 11 blocks, 0.0005, no label smoothing": {"fine_tune_blocks": 11, "label_smoothing": 0.0},
     "top 11 blocks, 0.0005, weight decay 0.05": {"fine_tune_blocks": 11, "weight_decay": 0.05},
+    **{
+        f"top 11 blocks, 0.0005, feature_layers={layers!r}": {
+            "fine_tune_blocks": 11,
+            "feature_layers": layers,
+        }
+        for layers in ("last", "all", "depthwise")
+    },
 }
 WITH_BATCH_STATISTICS = "top 4 blocks, 0.0005"
 WITH_TRAINED_NORMALIZATION = ("top 4 blocks, 0.0005", "top 11 blocks, 0.0005")
 # Few images, other images, and no settings: no epoch may fall apart.
 DEFAULTS = {"weights": "imagenet", "fine_tune_epochs": 5}
-N_TURNS = 2  # of each, beside plain Keras
 N_WARM_UP_STEPS = 22  # of 110 on the digits
 QUICK = ("defaults", "defaults, 160 px", "recipes.FAST")
 
@@ -94,6 +102,7 @@ def parse_arguments():
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--choices", action="store_true", help="compare settings, no more")
     parser.add_argument("--against-keras", action="store_true", help="time both, no more")
+    parser.add_argument("--turns", type=int, default=2, help="of each, against Keras")
     parser.add_argument("--test", action="store_true", help="look at the test images too")
     parser.add_argument("--refit", action="store_true", help="validation images trained on too")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
@@ -124,7 +133,8 @@ def accuracies(classifier, sets):
 
 def fine_tuning_seconds(X, y, n_blocks, precision):
     """Return what the second phase of a fit takes: views, compilation and all."""
-    recipe = {**TUNED, "fine_tune_blocks": n_blocks, "precision": precision, "random_state": 0}
+    recipe = {**AGAINST_KERAS, "fine_tune_blocks": n_blocks, "precision": precision}
+    recipe["random_state"] = 0
     frozen = {**recipe, "fine_tune_epochs": 0}
     clear_feature_cache()
     MobileNetV2Classifier(**frozen).fit(X, y)  # keeps the features of the first phase
@@ -143,11 +153,11 @@ def plain_keras_seconds(X, y, n_blocks, frozen_normalization):
     return plain_keras_fit_seconds(fit, TUNED["fine_tune_epochs"])[0]
 
 
-def against_keras(X, y):
+def against_keras(X, y, n_turns):
     """Yield the rows of the table: seconds of fine-tuning, and ratios to both plain Keras."""
     for n_blocks in (4, 11):
         seconds = {}
-        for _ in range(N_TURNS):
+        for _ in range(n_turns):
             for name, measure, option in (
                 ("Keras", plain_keras_seconds, False),
                 ("frozen", plain_keras_seconds, True),
@@ -179,29 +189,30 @@ def linear_warm_up(steps):
     return np.minimum(steps / N_WARM_UP_STEPS, 1)
 
 
-def choices(training, held_out):
+def choices(training, held_out, precision):
     """Yield (name, curve) of each setting."""
     from skcifar._keras import fine_tuning
     from skcifar._training import schedule
 
+    tuned, defaults = ({**settings, "precision": precision} for settings in (TUNED, DEFAULTS))
     for name, changes in CHOICES.items():
-        yield name, validation_curve({**TUNED, **changes}, training, *held_out)
-    parameters = {**TUNED, **CHOICES[WITH_BATCH_STATISTICS]}
+        yield name, validation_curve({**tuned, **changes}, training, *held_out)
+    parameters = {**tuned, **CHOICES[WITH_BATCH_STATISTICS]}
     with patch.object(fine_tuning, "BATCH_STATISTICS", True):
         curve = validation_curve(parameters, training, *held_out)
     yield f"{WITH_BATCH_STATISTICS}, statistics of the batch", curve
     for name in WITH_TRAINED_NORMALIZATION:
         with patch.object(fine_tuning, "NORMALIZATION_IS_TRAINED", True):
-            curve = validation_curve({**TUNED, **CHOICES[name]}, training, *held_out)
+            curve = validation_curve({**tuned, **CHOICES[name]}, training, *held_out)
         yield f"{name}, scale and shift trained", curve
     X, y = load_digits_rgb(return_X_y=True)
     X, X_val, y, y_val = train_test_split(X, y, stratify=y, random_state=0)
-    yield "defaults, digits", validation_curve(DEFAULTS, (X, y), X_val, y_val)
+    yield "defaults, digits", validation_curve(defaults, (X, y), X_val, y_val)
     with patch.object(schedule, "rectification", linear_warm_up):
-        curve = validation_curve(DEFAULTS, (X, y), X_val, y_val)
+        curve = validation_curve(defaults, (X, y), X_val, y_val)
     yield "defaults, digits, linear warm-up", curve
     few = [part[:1_000] for part in training]
-    yield "defaults, 1,000 images", validation_curve(DEFAULTS, few, *held_out)
+    yield "defaults, 1,000 images", validation_curve(defaults, few, *held_out)
 
 
 def ladder(arguments, training, sets):
@@ -239,9 +250,10 @@ def main():
             "ratio",
             "ratio to frozen",
         )
-        return print_table(header, against_keras(X_train, y_train))
+        return print_table(header, against_keras(X_train, y_train, arguments.turns))
     if arguments.choices:
-        rows = choices((X_train, y_train), (X_val[:3_000], y_val[:3_000]))
+        held_out = X_val[:3_000], y_val[:3_000]
+        rows = choices((X_train, y_train), held_out, arguments.precision)
         header = (f"{len(X_train)} images", "validation accuracy: frozen, then after each epoch")
         return print_table(header, rows)
     test = fetch_cifar10(subset="test", return_X_y=True)

@@ -33,7 +33,9 @@ def search(X, y, n_learning_rates):
     stopwatch = Stopwatch()
     grid = {"learning_rate": np.geomspace(1e-4, 3e-3, n_learning_rates).tolist()}
     with stopwatch("search"), network_timed(stopwatch) as counts, head_timed(stopwatch):
-        classifier = MobileNetV2Classifier(feature_layers="last", epochs=EPOCHS, random_state=0)
+        classifier = MobileNetV2Classifier(
+            feature_layers="last", label_smoothing=0.0, epochs=EPOCHS, random_state=0
+        )
         GridSearchCV(classifier, grid, cv=FOLDS).fit(X, y)
     return stopwatch.seconds, counts["images"]
 

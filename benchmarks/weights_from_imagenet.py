@@ -37,6 +37,8 @@ RECIPE = {
     "precision": "bfloat16",
     "random_state": 0,
 }
+# The head that `compare` trains on weights between the two.
+COMPARED = {**HEAD, "label_smoothing": 0.0}
 # How far from ImageNet's weights to the fine-tuned ones `compare` goes.
 SHARES = (0.0, 0.5, 0.75, 0.9, 1.0)
 
@@ -122,7 +124,7 @@ def compare(X, y):
                 network = build_units(MobileNetV2(INPUT_SIZE))
                 network.set_weights(between)
                 network.save_weights(path)
-                classifier = MobileNetV2Classifier(**HEAD, weights=path, random_state=0)
+                classifier = MobileNetV2Classifier(**COMPARED, weights=path, random_state=0)
                 held_out = classifier.fit(X, y).score(X_held_out, y_held_out)
                 others = (
                     accuracy

@@ -79,9 +79,10 @@ class MobileNetV2Classifier(BaseImageClassifier):
         Name of a Keras optimizer.
     learning_rate : float, default=1e-3
         Peak step size per mini-batch, followed by a cosine decay to zero over `epochs`.
-    label_smoothing : float, default=0.0
+    label_smoothing : float, default=0.05
         In [0, 1): fraction of the target that is spread over all classes. The loss is categorical
-        cross-entropy.
+        cross-entropy. Probabilities become less extreme, which suits few images; trained on tens
+        of thousands they are too low then, and 0.0 calibrates them better.
     weight_decay : float, default=0.0
         Decoupled weight decay of the kernels, applied by the optimizer.
     batch_size : int or "auto", default="auto"
@@ -102,7 +103,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
         trained with the head. What stays frozen runs once per image and view.
     fine_tune_blocks : int or "all", default=11
         How many of the 17 inverted residual blocks are unfrozen, counted from the top, together
-        with the last convolution. ``"all"`` is the whole network.
+        with the last convolution where the head sees it. ``"all"`` is the whole network.
     fine_tune_learning_rate : float, default=5e-4
         Peak step size of that phase, with a warm-up (that of RAdam) and a cosine decay to zero.
     early_stopping : bool, default=False
@@ -114,7 +115,8 @@ class MobileNetV2Classifier(BaseImageClassifier):
     n_iter_no_change : int, default=5
         Epochs without improvement before training stops.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied with `sample_weight`.
+        Weights of the classes, multiplied with `sample_weight`, and with those of images that
+        `early_stopping` holds out; those of `X_val` stay as they are.
     test_time_augmentation : bool, default=False
         Whether to average the probabilities of each image and its mirror image.
     warm_start : bool, default=False
@@ -165,7 +167,8 @@ class MobileNetV2Classifier(BaseImageClassifier):
         The engine that ran the network.
     history_ : dict of list of float
         ``loss`` and ``accuracy`` of each epoch of both phases; ``val_loss`` and ``val_accuracy``
-        if there was a validation set.
+        if there was a validation set. Losses are those with `label_smoothing`, which never reach
+        zero.
     fine_tune_start_ : int or None
         Index in `history_` of the first epoch of fine-tuning; None if there was none.
     n_iter_ : int
@@ -211,7 +214,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
         dropout: float = 0.3,
         optimizer: str = "adam",
         learning_rate: float = 1e-3,
-        label_smoothing: float = 0.0,
+        label_smoothing: float = 0.05,
         weight_decay: float = 0.0,
         batch_size: int | Literal["auto"] = "auto",
         epochs: int = 20,

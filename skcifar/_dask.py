@@ -43,18 +43,6 @@ def block_by_block(describe_output: Callable) -> Callable[[Method], Method]:
     return decorate
 
 
-def dask_arrays_stay(cls):
-    """Keep ``set_output`` from loading the result of `transform` for a Dask array into a frame."""
-    in_frames, as_it_is = cls.transform, cls.transform.__wrapped__
-
-    @wraps(as_it_is)
-    def transform(self, X):
-        return (as_it_is if is_dask_array(X) else in_frames)(self, X)
-
-    cls.transform = transform
-    return cls
-
-
 def one_number_a_class(classifier, X):
     """Describe a row of probabilities."""
     return (classifier.n_classes_,), np.float32

@@ -9,11 +9,12 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from ._backbone import ENGINE_CONSTRAINTS, BackboneMixin, backbone_constraints
-from ._dask import block_by_block, dask_arrays_stay
+from ._dask import block_by_block, is_dask_array
 from ._model.mobilenet_v2 import MobileNetV2
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
 from ._system.progress import progress_bar
 from ._system.rounding import underflow_is_zero
+from ._validation.frames import frames_where
 from ._validation.parameter_names import suggesting_names
 from ._validation.parameters import check_parameters, integer, option
 from ._validation.pixel_range import warn_outside_range
@@ -40,7 +41,7 @@ def _constraints(network_type):
     }
 
 
-@dask_arrays_stay
+@frames_where(lambda X: not is_dask_array(X))
 class MobileNetV2Features(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,

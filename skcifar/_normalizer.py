@@ -1,7 +1,6 @@
 """ImageNormalizer."""
 
-from functools import wraps
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +12,7 @@ from ._dask import block_by_block, is_dask_array
 from ._images.given import pictures_in
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
 from ._system.rounding import underflow_is_zero
+from ._validation.frames import frames_where
 from ._validation.images import IMAGE_CONSTRAINTS, ImageInputMixin
 from ._validation.parameter_names import suggesting_names
 from ._validation.parameters import check_parameters, option
@@ -33,35 +33,11 @@ def _same_shape(self, X):
     return X.shape[1:], np.float32
 
 
-def _images_stay_arrays(cls):
-    """Put rows alone into frames where ``set_output``, or the global setting, asks for frames."""
-    in_frames, as_it_is = cls.transform, cls.transform.__wrapped__
-
-    @wraps(as_it_is)
-    def transform(self, X):
-        wrapped = in_frames if _n_dimensions(X) == 2 and not is_dask_array(X) else as_it_is
-        return wrapped(self, X)
-
-    def fit_transform(self: Any, X: ArrayLike, y: object = None) -> Array:
-        """Fit to `X`, and return the normalised images.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width, channels)
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        ndarray or Dask array of the shape of `X`, float32
-        """
-        return self.fit(X, y).transform(X)
-
-    cls.transform, cls.fit_transform = transform, fit_transform
-    return cls
+def _is_rows(X):
+    return _n_dimensions(X) == 2 and not is_dask_array(X)
 
 
-@_images_stay_arrays
+@frames_where(_is_rows)
 class ImageNormalizer(
     OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixin, ImageInputMixin, BaseEstimator
 ):

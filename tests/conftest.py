@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from skcifar import MobileNetV2Classifier, MobileNetV2Features
 from skcifar.datasets import make_images
@@ -43,6 +44,14 @@ def pytest_terminal_summary(terminalreporter):
         for name, text in report.user_properties:
             if name == "summary":
                 terminalreporter.write_line(text)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def joblib_starts_anew():
+    """Stop joblib's workers after each file: one that has been idle for five minutes may stop just
+    as the next file hands it work, which then waits for ever."""
+    yield
+    get_reusable_executor().shutdown()
 
 
 @pytest.fixture(scope="session")

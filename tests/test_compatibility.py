@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from skcifar import MobileNetV2Features, load, load_pretrained
+from skcifar import MobileNetV2Features, export, load, load_pretrained
 from skcifar._extraction import engines
 from skcifar._extraction.digests import image_digests
 from skcifar._model.frozen import FrozenNetwork
@@ -235,6 +235,16 @@ def test_a_fit_of_version_1_goes_on(old_pipeline, pictures):
     assert classifier.n_iter_ == 4
     assert classifier.n_samples_seen_ == 100
     assert classifier._head.optimizer_state[0] == 7
+
+
+def test_a_classifier_of_version_1_is_exported(old_pipeline, pictures, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pipeline = load(old_pipeline)
+    export(pipeline, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (found,) = session.run(None, {"images": pictures.astype(np.float32)})
+    np.testing.assert_allclose(found, pipeline.predict_proba(pictures), atol=1e-3)
+    assert pipeline[-1].resize_ is None
 
 
 SMALL = FrozenNetwork(

@@ -69,7 +69,10 @@ def test_features_of_a_dask_array_are_those_of_the_array(features, images):
 def test_features_of_a_dask_array_stay_lazy_where_frames_are_asked_for(features, images):
     asked = clone(features).set_output(transform="pandas").fit(images[0])
     assert isinstance(asked.transform(images[0]), pd.DataFrame)
-    assert_like(asked.transform(blocks_of(images[0])), features.transform(images[0]))
+    expected = features.transform(images[0])
+    assert_like(asked.transform(blocks_of(images[0])), expected)
+    assert_like(asked.fit_transform(blocks_of(images[0])), expected)
+    assert isinstance(asked.fit_transform(images[0], None), pd.DataFrame)
 
 
 @pytest.mark.parametrize("method", ["transform", "inverse_transform"])

@@ -66,6 +66,18 @@ def test_each_runtime_agrees(fitted_pipeline, new_images, tmp_path, format):
     np.testing.assert_allclose(there, expected, rtol=0, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("format", ["openvino", "litert"])  # ONNX: test_feature_layers.py
+@pytest.mark.parametrize("feature_layers", ["last", "all", "depthwise"])
+def test_all_feature_layers_are_exported(
+    make_classifier, images, new_images, tmp_path, format, feature_layers
+):
+    classifier = make_classifier(feature_layers=feature_layers).fit(*images)
+    export(classifier, tmp_path / "model", format)
+    there = RUNTIMES[format](tmp_path / "model", new_images[0])
+    expected = classifier.predict_proba(new_images[0])
+    np.testing.assert_allclose(there, expected, rtol=0, atol=TOLERANCE)
+
+
 @pytest.mark.parametrize("format", ["onnx", "openvino"])
 def test_images_may_come_in_any_number(fitted, new_images, tmp_path, format):
     export(fitted, tmp_path / "model", format)

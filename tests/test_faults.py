@@ -237,8 +237,10 @@ def test_maps_that_the_disk_does_not_hold_are_an_error_before_they_are_computed(
     with full_disk(2**16) as folder:
         monkeypatch.setattr(tempfile, "tempdir", str(folder))
         inputs._store_maps((100, 8, 8, 4))  # 50 kB: there is room
-        with pytest.raises(OSError, match=f"no room for it in {folder}. Set .* TMPDIR"):
+        with pytest.raises(OSError, match=f"frozen blocks.* no room for them in {folder}.*TMPDIR"):
             inputs._store_maps((200, 8, 8, 4))
+        with pytest.raises(OSError, match=r"^\[.*\] The decoded pictures need .* image_size"):
+            inputs._store("The decoded pictures", (2**17,), np.dtype(np.uint8))
         assert not list(folder.iterdir())
 
 

@@ -4,10 +4,12 @@ import keras
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.metrics import log_loss
 
 from skcifar import MobileNetV2Classifier
 from skcifar._extraction import engines
 from skcifar._extraction.engines import check_training_precision
+from skcifar._keras import fine_tuning
 from skcifar._keras.planned_model import PlannedModel
 from skcifar._training import inputs
 from skcifar.datasets import make_images
@@ -114,12 +116,30 @@ def test_maps_beyond_the_bound_are_kept_in_a_file_with_the_same_result(data, tun
     np.testing.assert_array_equal(on_disk.predict_proba(data[0]), tuned.predict_proba(data[0]))
 
 
+def test_large_images_are_validated_a_few_at_a_time(data, monkeypatch):
+    options = {"fine_tune_epochs": 1, "fine_tune_blocks": "all", "label_smoothing": 0.0}
+    sizes = []
+    validate = PlannedModel._validate
+    monkeypatch.setattr(
+        PlannedModel,
+        "_validate",
+        lambda self, *arguments: sizes.append(self._evaluation_batch) or validate(self, *arguments),
+    )
+    X, y = data
+    monkeypatch.setattr(fine_tuning, "_EVALUATION_BYTES", 10 * X[0].size * 4)
+    classifier = MobileNetV2Classifier(**SMALL, **options).fit(X, y, X_val=X[:25], y_val=y[:25])
+    assert sizes[-1] == 10
+    expected = log_loss(y[:25], classifier.predict_proba(X[:25]), labels=classifier.classes_)
+    assert classifier.history_["val_loss"][-1] == pytest.approx(expected, rel=1e-2)
+
+
 def test_best_epoch_of_both_phases_is_restored(data):
     X, y = data
     rng = np.random.default_rng(0)
     X_val, y_val = X[:20], rng.permutation(y[:20])
     options = {"fine_tune_epochs": 4, "fine_tune_blocks": 2, "fine_tune_learning_rate": 1e-2}
-    classifier = MobileNetV2Classifier(**SMALL, early_stopping=True, **options)
+    options |= {"early_stopping": True, "label_smoothing": 0.0}
+    classifier = MobileNetV2Classifier(**SMALL, **options)
     classifier.fit(X, y, X_val=X_val, y_val=y_val)
     probabilities = classifier.predict_proba(X_val)
     loss = -np.log(probabilities[np.arange(20), np.searchsorted(classifier.classes_, y_val)]).mean()

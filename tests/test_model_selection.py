@@ -1,5 +1,6 @@
 import warnings
 
+import keras
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -71,6 +72,15 @@ def test_many_classes_are_no_regression_and_global_state_is_left_alone(make_clas
         warnings.simplefilter("error")
         find_learning_rate(make_classifier(random_state=None), X, y, n_steps=10)
     np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+def test_callbacks_and_progress_are_not_those_of_every_step(make_classifier, images, capsys):
+    epochs = []
+    count = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epochs.append(epoch))
+    classifier = make_classifier(batch_size=16, callbacks=[count], verbose=1)
+    find_learning_rate(classifier, *images, n_steps=10)
+    assert not epochs
+    assert capsys.readouterr().out.count("head") < 5
 
 
 def test_same_seed_same_curve(classifier, images):

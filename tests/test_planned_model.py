@@ -55,6 +55,18 @@ def test_a_traced_step_registers_no_gradient(name):
     assert set(ops.gradient_registry._registry) == before
 
 
+@pytest.mark.skipif(not hasattr(keras.optimizers, "Muon"), reason="not in this Keras")
+@pytest.mark.parametrize(("weight_decay", "kept"), [(0.0, 1.0), (0.1, 0.99)])
+def test_muon_decays_all_kernels_by_the_weight_decay_that_is_given(weight_decay, kept):
+    variables = [keras.Variable(np.ones(shape, np.float32)) for shape in ((3, 2), (3, 3, 4, 2))]
+    optimizer = make_optimizer("muon", weight_decay)
+    optimizer.build(variables)
+    optimizer.learning_rate.assign(0.1)
+    optimizer.apply([tf.zeros(v.shape) for v in variables], variables)
+    for variable in variables:
+        np.testing.assert_allclose(variable.numpy(), kept, rtol=1e-6)
+
+
 def test_idle_heads_keep_to_their_bound_and_the_last_one_stays():
     borrowed = []
     for number in range(head_training._MAX_IDLE_MODELS + 2):

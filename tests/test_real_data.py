@@ -34,8 +34,8 @@ def small(cifar10):
 def test_defaults_reach_the_promised_accuracy(cifar10):
     X, y, X_test, y_test = cifar10
     classifier = MobileNetV2Classifier(random_state=0).fit(X, y)
-    assert classifier.score(X_test, y_test) >= 0.815
-    assert classifier.score(X, y) >= 0.85
+    assert classifier.score(X_test, y_test) >= 0.88
+    assert classifier.score(X, y) >= 0.92
 
 
 @pytest.mark.parametrize("method", ["unit", "symmetric"])

@@ -67,12 +67,25 @@ def test_training_stops_when_the_validation_loss_has_not_improved(make_classifie
 
 def test_weights_of_the_best_epoch_are_restored(make_classifier, images, noise):
     X, y = noise
-    classifier = make_classifier(early_stopping=True, n_iter_no_change=3, epochs=200)
+    classifier = make_classifier(
+        early_stopping=True, n_iter_no_change=3, epochs=200, label_smoothing=0.0
+    )
     classifier.fit(X, y, X_val=X[::-1], y_val=y)
     losses = classifier.history_["val_loss"]
     assert losses[-1] > 1.01 * min(losses)
     found = log_loss(y, classifier.predict_proba(X[::-1]))
     np.testing.assert_allclose(found, min(losses), rtol=1e-4)
+
+
+def test_held_out_images_have_the_weights_of_their_classes(make_classifier, images):
+    X, y = images
+    classifier = make_classifier(
+        class_weight={2: 0}, early_stopping=True, n_iter_no_change=3, epochs=40
+    ).fit(X, y)
+    # A third of those held out would be of class 2, which nobody learns.
+    assert classifier.history_["val_accuracy"][-1] > 0.9
+    others = y != 2
+    assert classifier.score(X[others], y[others]) > 0.9
 
 
 def test_every_epoch_runs_without_early_stopping(make_classifier, noise):
@@ -115,7 +128,8 @@ def test_partial_fit_learns_after_a_first_batch_of_a_few_images(
     make_classifier, images, new_images, n_first
 ):
     X, y = images
-    classifier = make_classifier().partial_fit(X[:n_first], y[:n_first], classes=[0, 1, 2])
+    classifier = make_classifier(label_smoothing=0.0)
+    classifier.partial_fit(X[:n_first], y[:n_first], classes=[0, 1, 2])
     for _ in range(6):
         classifier.partial_fit(X, y)
     assert classifier.history_["loss"][-1] < 0.5
@@ -490,7 +504,7 @@ def test_classifier_with_callbacks_is_pickled_after_both_phases(make_classifier,
 def test_early_stopping_of_keras_works_as_well(make_classifier, noise):
     X, y = noise
     stop = keras.callbacks.EarlyStopping("val_loss", patience=3, restore_best_weights=True)
-    classifier = make_classifier(epochs=200, callbacks=[stop])
+    classifier = make_classifier(epochs=200, callbacks=[stop], label_smoothing=0.0)
     classifier.fit(X, y, X_val=X[::-1], y_val=y)
     losses = classifier.history_["val_loss"]
     assert len(losses) == np.argmin(losses) + 1 + 3

@@ -156,17 +156,24 @@ def test_validation_set_is_measured_and_not_learned(make_classifier, images, new
     found = make_classifier().fit(*images, X_val=new_images[0], y_val=new_images[1])
     assert_same(found, make_classifier().fit(*images), new_images[0])
     probabilities = found.predict_proba(new_images[0])
-    np.testing.assert_allclose(
-        found.history_["val_loss"][-1], log_loss(new_images[1], probabilities), rtol=1e-4
-    )
     accuracy = np.mean(probabilities.argmax(axis=1) == new_images[1])
     np.testing.assert_allclose(found.history_["val_accuracy"][-1], accuracy)
+
+
+@pytest.mark.parametrize("amount", [0.0, 0.05, 0.3])
+def test_validation_loss_is_that_of_smoothed_labels(make_classifier, images, new_images, amount):
+    X_val, y_val = new_images
+    found = make_classifier(label_smoothing=amount).fit(*images, X_val=X_val, y_val=y_val)
+    targets = (1 - amount) * np.eye(3)[y_val] + amount / 3
+    expected = -(targets * np.log(found.predict_proba(X_val))).sum(axis=1).mean()
+    np.testing.assert_allclose(found.history_["val_loss"][-1], expected, rtol=1e-4)
 
 
 def test_validation_rows_weigh_as_they_are_told(make_classifier, images, new_images):
     X_val, y_val = new_images
     weights = np.linspace(0, 1, len(X_val))
-    found = make_classifier().fit(*images, X_val=X_val, y_val=y_val, sample_weight_val=weights)
+    found = make_classifier(label_smoothing=0.0)
+    found.fit(*images, X_val=X_val, y_val=y_val, sample_weight_val=weights)
     expected = log_loss(y_val, found.predict_proba(X_val), sample_weight=weights)
     np.testing.assert_allclose(found.history_["val_loss"][-1], expected, rtol=1e-4)
 

@@ -262,7 +262,10 @@ def _skcifar_seconds(run, X, y):
 
 
 def _keras_seconds(run, X, y):
-    """Return what `EPOCHS` epochs of the same network and head take in plain Keras."""
+    """Return what `EPOCHS` epochs take in plain Keras.
+
+    The network is the same, and the head has the same layers.
+    """
     import keras
 
     frozen = keras.applications.MobileNetV2(

@@ -4,8 +4,9 @@ Calibration: can the probabilities be trusted?
 
 Are eight in ten predictions with a probability of 0.8 right?
 
-Neural networks tend to be overconfident. Temperature scaling divides the logits by one number,
-learned on images that were held out. It changes the confidence, and hardly any prediction.
+Without label smoothing, neural networks tend to be overconfident. Temperature scaling (scikit-learn
+1.8 or later) divides the logits by one number, learned on images that were held out. It changes the
+confidence, and hardly any prediction.
 """
 
 # %%
@@ -21,9 +22,9 @@ from skcifar.datasets import fetch_example_data
 
 data = fetch_example_data(n_train=1000, n_test=2000)
 print(data.DESCR)
-# A high learning rate without dropout: accurate, and overconfident.
+# A high learning rate, without dropout and label smoothing: accurate, and overconfident.
 classifier = MobileNetV2Classifier(
-    weights=data.weights, learning_rate=0.01, dropout=0.0, random_state=0
+    weights=data.weights, learning_rate=0.01, dropout=0.0, label_smoothing=0.0, random_state=0
 )
 calibrated = CalibratedClassifierCV(classifier, method="temperature", cv=3, ensemble=False)
 fitted = {

@@ -20,7 +20,7 @@ from sklearn.model_selection import LearningCurveDisplay
 from skcifar import MobileNetV2Classifier
 from skcifar.datasets import fetch_example_data
 
-data = fetch_example_data(n_train=1500)
+data = fetch_example_data(n_train=1500)  # of the data that need no download there are 800
 print(data.DESCR)
 X, y = data.X_train, data.y_train
 
@@ -32,7 +32,7 @@ display = LearningCurveDisplay.from_estimator(
     MobileNetV2Classifier(weights=data.weights, epochs=10, random_state=0),
     X,
     y,
-    train_sizes=[50, 100, 200, 400, 800],
+    train_sizes=np.geomspace(0.05, 1, 5),
     cv=3,
     score_name="accuracy",
     std_display_style="errorbar",
@@ -49,7 +49,8 @@ plt.show()
 by_size = dict(zip(display.train_sizes, np.mean(display.test_scores, axis=1), strict=True))
 for size, accuracy in by_size.items():
     print(f"{size:5d} images: {accuracy:.3f}")
-print(f"From 400 to 800 images: {by_size[800] - by_size[400]:+.3f}")
+*_, half, whole = by_size
+print(f"From {half} to {whole} images: {by_size[whole] - by_size[half]:+.3f}")
 
 # %%
 # The accuracy on new images grows quickly at first and then ever more slowly, while the accuracy on

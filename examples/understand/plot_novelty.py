@@ -15,17 +15,20 @@ does notice, because such pictures lie further from the training images.
 
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
 from sklearn.covariance import LedoitWolf
 from sklearn.metrics import RocCurveDisplay, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skcifar import MobileNetV2Classifier, MobileNetV2Features
+from skcifar import ImageFiles, MobileNetV2Classifier, MobileNetV2Features
 from skcifar.datasets import fetch_example_data, load_digits_rgb
 
 data = fetch_example_data(n_train=1000, n_test=500)
 print(data.DESCR)
-X = np.concatenate([data.X_test, load_digits_rgb().images[:500]])
+side = data.X_test.shape[1]
+digits = [Image.fromarray(digit) for digit in load_digits_rgb().images[:500]]
+X = np.concatenate([data.X_test, ImageFiles(digits, image_size=side)])
 is_strange = np.arange(len(X)) >= len(data.X_test)
 classifier = MobileNetV2Classifier(weights=data.weights, random_state=0)
 classifier.fit(data.X_train, data.y_train)

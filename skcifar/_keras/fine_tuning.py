@@ -3,6 +3,7 @@
 Imports TensorFlow and Keras at the top: import this module inside functions.
 """
 
+import math
 from dataclasses import replace
 
 import keras
@@ -16,7 +17,8 @@ from .layers import KerasLayers, build_features
 from .memory import forget_compiled_steps
 from .planned_model import PlannedModel, make_loss, make_optimizer
 
-_EVALUATION_BATCH = 256
+# Rows of the validation set at a time, and the most bytes of them.
+_EVALUATION_BATCH, _EVALUATION_BYTES = 256, 2**27
 
 # Batch normalisation keeps its stored statistics. Statistics of a batch of other images, or at
 # another size, differ so much that the head trained on the frozen network's features starts from
@@ -87,11 +89,12 @@ def _build_top(frozen, head, settings, first_unfrozen, precision):
         images = keras.Input(frozen.image_shape, dtype="float32")
         pixels = KerasLayers().preprocess(images, frozen.image_shape, frozen.preprocessing)
         units = keras.Model(images, units(pixels))
+    row_bytes = 4 * math.prod(units.input_shape[1:])
     model = PlannedModel(
         build_raw_head(head, settings),
         units,
         batch_statistics=BATCH_STATISTICS,
-        evaluation_batch=_EVALUATION_BATCH,
+        evaluation_batch=min(_EVALUATION_BATCH, max(1, _EVALUATION_BYTES // row_bytes)),
     )
     model.compile(
         make_optimizer(settings.optimizer, settings.weight_decay),

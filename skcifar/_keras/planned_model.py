@@ -303,6 +303,8 @@ def make_optimizer(name, weight_decay):
     optimizer = _UNLISTED[name]() if name in _UNLISTED else keras.optimizers.get(name)
     _keep_rate_in_float32(optimizer)
     optimizer.weight_decay = weight_decay or None
+    if hasattr(optimizer, "adam_weight_decay"):  # Muon's, of what is no matrix
+        optimizer.adam_weight_decay = optimizer.weight_decay
     if weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return on_one_device(optimizer)

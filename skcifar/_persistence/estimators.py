@@ -94,6 +94,7 @@ def _bring_up_to_date(parameters, state, version):
     if version < 2:
         parameters["feature_layers"] = "last"  # all that there was
     if version < 3:
+        state.setdefault("resize_", None)  # arrays, where it was not told
         for values in (parameters, state.get("_made_with", {})):
             if values.get("weights") == "cifar10":
                 values["weights"] = "cifar10-32px"

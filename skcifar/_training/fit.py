@@ -66,6 +66,7 @@ class Fit:
         """Watch the loss on `validation`, or on a part of the training rows if it is None."""
         from .._keras.callbacks import BestWeights
 
+        self._weigh()
         parameters = self._parameters
         self._validation = validation
         if validation is None and parameters.early_stopping:
@@ -77,7 +78,6 @@ class Fit:
 
     def train_head(self):
         """Train the head on the features of the frozen network."""
-        self._weigh()
         self._warn_of_repeated_work()
         self._task.begin()
         self._checkpoint = self._open_checkpoint()
@@ -144,7 +144,6 @@ class Fit:
         rows, class_weight = self._training, self._parameters.class_weight
         weights = check_class_weight(class_weight, self._classes, rows.labels, rows.weights)
         self._training = rows._replace(weights=weights).without_zero_weights()
-        self._n_samples_seen += len(self._training.labels)
 
     def _warn_of_repeated_work(self):
         parameters = self._parameters
@@ -211,6 +210,7 @@ class Fit:
         """Extract features, and train the head on them; `floor` is that of their variance."""
         from .._keras import callbacks, head_training
 
+        self._n_samples_seen += len(self._training.labels)
         features = self._inputs.features(self._frozen, self._training.images)
         if self._head is None:
             self._head = self._initial_head(features, floor)

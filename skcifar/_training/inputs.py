@@ -92,7 +92,7 @@ class TrainingInputs:
         if not isinstance(images, ImageFiles):
             return images
         if id(images) not in self._decoded:
-            pixels = _store_maps(images.shape, images.dtype)
+            pixels = _store("The decoded pictures", images.shape, images.dtype)
             self._progress.phase("pictures", len(images))
             decode_into(pixels, images, self._progress.advance)
             self._decoded[id(images)] = pixels
@@ -115,20 +115,25 @@ class TrainingInputs:
 # Half precision: at 96 px the input of block 13 is 7 kB a view then. Not float16: the maps of a
 # random network are of the order of 1e-12.
 _STORED_DTYPE = np.dtype(ml_dtypes.bfloat16)
-# Bytes of stored maps that are kept in memory; more goes to a temporary file.
+_MAPS = "The outputs of the frozen blocks, one for each image and view,"
+# Bytes that are kept in memory; more goes to a temporary file.
 _MEMORY_BOUND = 4 * 2**30
 
 
-def _store_maps(shape, dtype=_STORED_DTYPE):
-    """Return an empty array for the maps of the lower network, in memory or in a file."""
+def _store_maps(shape):
+    return _store(_MAPS, shape, _STORED_DTYPE)
+
+
+def _store(what, shape, dtype):
+    """Return an empty array, in memory or in a file."""
     if math.prod(shape) * dtype.itemsize <= _MEMORY_BOUND:
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile(prefix="skcifar-maps-") as file:  # lives as long as the map
-        _reserve(file, math.prod(shape) * dtype.itemsize)
+        _reserve(file, math.prod(shape) * dtype.itemsize, what)
         return np.memmap(file, dtype, shape=shape)
 
 
-def _reserve(file, n_bytes):
+def _reserve(file, n_bytes, what):
     """Take the room of a temporary file now: a map that finds none later kills the process."""
     if not hasattr(os, "posix_fallocate"):
         return
@@ -139,8 +144,8 @@ def _reserve(file, n_bytes):
             return
         raise OSError(
             error.errno,
-            f"What the lower blocks put out takes {n_bytes / 2**30:.1f} GiB, and there is no room "
-            f"for it in {tempfile.gettempdir()}. Set the environment variable TMPDIR to a folder "
-            "with more room, or reduce input_size or the number of images; "
-            'augmentation="flip_translate" takes twice the room of "flip".',
+            f"{what} need {n_bytes / 2**30:.1f} GiB, and there is no room for them in "
+            f"{tempfile.gettempdir()}. Set the environment variable TMPDIR to a folder with more "
+            f"room, or reduce {'input_size' if what == _MAPS else 'image_size'} or the number of "
+            "images.",
         ) from error
