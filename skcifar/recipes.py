@@ -14,8 +14,7 @@ with AMX, they reach this accuracy on 5,000 test images, as
 * ``ACCURATE``: 41.9 minutes, 0.966
 
 `FAST` leaves `input_size` at "auto": for images larger than 96 px it sees more of them than
-`BALANCED`, and takes longer. With five images of each class it is as good as the defaults, with ten
-or more it is better.
+`BALANCED`, and takes longer. It is better than the defaults from ten images of each class on.
 """
 
 FAST = {
