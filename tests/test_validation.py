@@ -260,7 +260,8 @@ def test_dark_or_bright_images_of_the_fitted_scale_do_not_warn(images, fitted):
 # --- Labels --------------------------------------------------------------------------------
 
 
-@given(st.lists(st.integers(-5, 5), min_size=2).filter(lambda y: len(set(y)) > 1))
+# Nine classes at most: more than ten, in 21 rows, scikit-learn takes for a regression.
+@given(st.lists(st.integers(-4, 4), min_size=2).filter(lambda y: len(set(y)) > 1))
 def test_labels_are_indices_into_the_sorted_classes(y):
     classes, labels = check_labels(np.array(y))
     assert classes.tolist() == sorted(set(y))
