@@ -11,7 +11,7 @@ with AMX, they reach this accuracy on 5,000 test images, as
 
 * ``FAST``: 4.7 minutes, 0.942;
 * ``BALANCED``: 8.9 minutes, 0.955;
-* ``ACCURATE``: 41.9 minutes, 0.966
+* ``ACCURATE``: 41.9 minutes, 0.966 (in a run of its own).
 
 `FAST` leaves `input_size` at "auto": for images larger than 96 px it sees more of them than
 `BALANCED`, and takes longer. It is better than the defaults from ten images of each class on.

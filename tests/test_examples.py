@@ -25,6 +25,7 @@ def test_runs_on_what_needs_no_download(script, tmp_path):
     run = subprocess.run(
         [sys.executable, script], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
-    if "ModuleNotFoundError" in run.stderr:
+    # These drive other libraries, which the docs extra installs and the test extra does not.
+    if script.parent.name == "works_with" and "ModuleNotFoundError" in run.stderr:
         pytest.skip(run.stderr.splitlines()[-1])
     assert run.returncode == 0, run.stderr[-3000:]

@@ -63,7 +63,7 @@ class Fit:
         self._validation = self._best = self._checkpoint = None
 
     def watch(self, validation):
-        """Watch the loss on `validation`, or on a part of the training rows if it is None."""
+        """Weigh the classes; watch the loss on `validation`, or on a part of the training rows."""
         from .._keras.callbacks import BestWeights
 
         self._weigh()
