@@ -5,13 +5,15 @@ Adam, and, beside them on another core, drawing the next rows and their dropout.
 script prints GFLOP/s: each needs the one before and runs on one core. Of Adam it prints the bytes
 that are read and written (weights, two moments and the gradient) in GB/s: what the caches of this
 machine give, for a step moves more than they hold. Each part is a compiled loop of an epoch; the
-fastest of three counts.
+fastest of three counts. With ``precision="bfloat16"`` the products of the hidden layer are
+in it, and the time of products has the rounding of weights and gradients in it.
 
     python benchmarks/head_step.py           # 5,000 images
     python benchmarks/head_step.py --full    # 50,000
 """
 
 import time
+from itertools import product
 
 import numpy as np
 from common import (
@@ -26,10 +28,11 @@ from common import (
 
 EPOCHS = 20
 N_FEATURES = {"last": 1_280, "blocks": 1_504}
+PRECISIONS = ("float32", "bfloat16")
 N_TURNS = 3
 
 
-def build(n_features, dropout):
+def build(n_features, dropout, precision):
     """Return a trainable head with small random weights, and how many these are."""
     from skcifar._keras.heads import build_trainable_head
     from skcifar._model.head import HeadSettings
@@ -42,6 +45,7 @@ def build(n_features, dropout):
         optimizer="adam",
         label_smoothing=0.05,
         weight_decay=0.0,
+        precision=precision,
     )
     model, rng = build_trainable_head(settings), np.random.default_rng(0)
     weights = [rng.normal(scale=0.03, size=w.shape) for w in model.get_weights()]
@@ -49,7 +53,7 @@ def build(n_features, dropout):
     return model, sum(w.size for w in weights)
 
 
-def loops(n_features, n_images):
+def loops(n_features, n_images, precision):
     """Yield (name, number of weights, compiled loop of an epoch)."""
     import tensorflow as tf
 
@@ -61,8 +65,8 @@ def loops(n_features, n_images):
     rows = tf.constant(rows, tf.int32)
     weights, sizes = tf.ones(rows.shape), tf.fill((n_steps,), float(BATCH_SIZE))
     rates = tf.fill((n_steps,), 1e-4)
-    model, n_weights = build(n_features, DROPOUT)
-    without_dropout, _ = build(n_features, 0.0)
+    model, n_weights = build(n_features, DROPOUT, precision)
+    without_dropout, _ = build(n_features, 0.0, precision)
 
     def gradients_of(inputs, targets):
         with tf.GradientTape() as tape:
@@ -114,8 +118,8 @@ def main():
     arguments = parse_arguments(__doc__, n_images=(5_000, 50_000))
     print_machine()
     n_steps, rows = arguments.n_images // BATCH_SIZE, []
-    for layers, n_features in N_FEATURES.items():
-        for name, n_weights, loop in loops(n_features, arguments.n_images):
+    for (layers, n_features), precision in product(N_FEATURES.items(), PRECISIONS):
+        for name, n_weights, loop in loops(n_features, arguments.n_images, precision):
             step = milliseconds(loop, n_steps)
             rate = {
                 # forward, and backward to the weights; the inner gradient is a hundredth of them
@@ -123,7 +127,7 @@ def main():
                 "adam": f"{7 * 4e-6 * n_weights / step:.0f} GB/s",
             }.get(name, "")
             total = step * n_steps * EPOCHS / 1e3
-            rows.append((f"{layers}, {name}", f"{step:.2f}", f"{total:.1f}", rate))
+            rows.append((f"{layers}, {precision}, {name}", f"{step:.2f}", f"{total:.1f}", rate))
     print_table((f"{arguments.n_images} images", "ms a step", f"s in {EPOCHS} epochs", ""), rows)
 
 

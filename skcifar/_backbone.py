@@ -93,7 +93,7 @@ class BackboneMixin(ImageInputMixin):
     def _as_files(self, pictures, *, reset):
         """Return `ImageFiles`, of the size to be fitted, or else of that of the fit."""
         self._check_takes_files(reset=reset)
-        resize = None if reset else getattr(self, "resize_", None)  # not in older saved files
+        resize = None if reset else self.resize_
         if not isinstance(pictures, ImageFiles):
             size = self._size_for_files(pictures) if reset else self.image_shape_[:2]
             return ImageFiles(pictures, image_size=size, resize=resize or "stretch")

@@ -146,11 +146,12 @@ def _losses(classifier, X, y, rates):
     if getattr(classifier, "class_weight", None) == "balanced":  # of all labels, not of a batch
         weights = compute_class_weight("balanced", classes=classes, y=y)
         classifier.set_params(class_weight=dict(zip(classes.tolist(), weights, strict=True)))
-    if "callbacks" in classifier.get_params():  # they would hear of each step as of a fit
+    parameters = classifier.get_params()
+    if "callbacks" in parameters:  # they would hear of each step as of a fit
         classifier.set_params(callbacks=None)
     # The first partial_fit fixes the standardisation: it has to see all images.
     classifier.set_params(learning_rate=_NEXT_TO_NOTHING).partial_fit(X, y, classes=classes)
-    if "verbose" in classifier.get_params():
+    if "verbose" in parameters:
         classifier.set_params(verbose=0)
     for rate, rows in zip(rates, _batches(classifier, len(y)), strict=False):
         classifier.set_params(learning_rate=float(rate))

@@ -12,7 +12,12 @@ import pytest
 from skcifar import MobileNetV2Classifier
 from skcifar._extraction import engines, extractor, openvino_engine, resizing, tensorflow_engine
 from skcifar._extraction.digests import image_digests
-from skcifar._extraction.engines import check_precision, resolve_engine, run_network
+from skcifar._extraction.engines import (
+    check_precision,
+    resolve_engine,
+    run_network,
+    training_precision,
+)
 from skcifar._extraction.extractor import Extractor
 from skcifar._extraction.feature_cache import MemoryStore
 from skcifar._extraction.shifting import shifted_by_content
@@ -100,6 +105,13 @@ def test_fine_tuning_needs_bfloat16_of_tensorflow_whatever_the_engine(images, mo
     with pytest.raises(ValueError, match="TensorFlow, which does the fine-tuning"):
         classifier.fit(images, np.arange(len(images)) % 2)
     assert not hasattr(classifier, "history_")
+
+
+@pytest.mark.parametrize(("has_it", "expected"), [(True, "bfloat16"), (False, "float32")])
+def test_head_is_trained_in_bfloat16_where_tensorflow_has_it(monkeypatch, has_it, expected):
+    monkeypatch.setattr(tensorflow_engine, "has_bfloat16", lambda: has_it)
+    assert training_precision("bfloat16") == expected
+    assert training_precision("float32") == "float32"
 
 
 def test_missing_engine_names_the_pip_line(monkeypatch):

@@ -53,6 +53,24 @@ def fit(problem, schedule=schedule(), settings=settings(), **options):  # noqa: 
     return train_head(head, settings, features, Phase(labels, weights, schedule, **options))
 
 
+def test_bfloat16_rounds_the_products_of_hidden_layers_alone(problem):
+    (exact, _), (rounded, _) = (
+        fit(problem, settings=settings(precision=precision, dropout=0.0))
+        for precision in ("float32", "bfloat16")
+    )
+    for weight, other in zip(rounded.weights, exact.weights, strict=True):
+        assert weight.dtype == np.float32
+        assert 0 < np.abs(weight - other).max() < 0.05
+    alone = settings(precision="bfloat16", hidden_units=())
+    head = Head.initial(problem[0].standardization, (), N_CLASSES, initial_head_rng(0))
+    (exact, _), (rounded, _) = (
+        fit((head, *problem[1:]), settings=alone._replace(precision=precision))
+        for precision in ("float32", "bfloat16")
+    )
+    for weight, other in zip(rounded.weights, exact.weights, strict=True):
+        np.testing.assert_array_equal(weight, other)
+
+
 @pytest.mark.parametrize("name", ["adam", "sgd", "adamw", "rmsprop"])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
 def test_trains_as_a_plain_keras_loop_does(problem, name, weight_decay):

@@ -97,6 +97,11 @@ def check_training_precision(precision):
         )
 
 
+def training_precision(precision):
+    """Return `precision` if TensorFlow, which trains the head, has it here, or else float32."""
+    return precision if tensorflow_engine.has_bfloat16() else "float32"
+
+
 def run_network(frozen, images, engine, precision, progress=None):
     """Return the features of `images`, computed now.
 

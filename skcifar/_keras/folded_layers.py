@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from .layers import KerasLayers
+from .products import product
 
 
 class FoldedLayers(KerasLayers):
@@ -88,18 +89,14 @@ class FoldedConvolution(keras.layers.Layer):
             strides = [1, *strides, 1]
             x = tf.nn.depthwise_conv2d(inputs, kernel * scale[:, None], strides, "SAME")
         elif self._convolution.kernel_size == (1, 1):
-            x = self._product(inputs, kernel * scale)
+            x = product(_as_matrix(inputs), _as_matrix(kernel * scale), self._precision)
         else:
             x = tf.nn.conv2d(inputs, kernel * scale, strides, "SAME")
         x = tf.nn.bias_add(x, shift)
         x = tf.nn.relu6(x) if self.relu6 else x
         return tf.reshape(x, [-1, *self.compute_output_shape(inputs.shape)[1:]])
 
-    def _product(self, inputs, kernel):
-        """Return the product of a row for each pixel and the weights."""
-        rows, columns = (
-            tf.cast(tf.reshape(factor, [-1, factor.shape[-1]]), self._precision)
-            for factor in (inputs, kernel)
-        )
-        # In float32 again for the shift and ReLU6: their gradients take half the time there.
-        return tf.cast(tf.matmul(rows, columns), tf.float32)
+
+def _as_matrix(maps):
+    """Return a row for each pixel."""
+    return tf.reshape(maps, [-1, maps.shape[-1]])

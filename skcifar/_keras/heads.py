@@ -7,6 +7,7 @@ import keras
 
 from .faster_parts import FastDropout
 from .planned_model import PlannedModel, make_loss, make_optimizer
+from .products import RoundedDense
 
 
 def build_head(head, dropout):
@@ -34,8 +35,9 @@ def build_trainable_head(settings):
 
 def dense_layers(x, settings):
     """Apply the layers of a head to standardised features; return its logits."""
+    hidden = RoundedDense if settings.precision == "bfloat16" else keras.layers.Dense
     for units in settings.hidden_units:
-        x = _dense(_fast_dropout(x, settings.dropout), units, "relu")
+        x = _dense(_fast_dropout(x, settings.dropout), units, "relu", hidden)
     return _dense(_fast_dropout(x, settings.dropout), settings.n_classes, None)
 
 
@@ -47,11 +49,11 @@ def _fast_dropout(x, rate):
     return FastDropout(rate, seed=0, dtype="float32")(x)
 
 
-def _dense(x, units, activation):
+def _dense(x, units, activation, layer=keras.layers.Dense):
     # Zeros, as weights are set later: an initialiser without a seed draws one from Python's
     # global random state.
     options = {"kernel_initializer": "zeros", "dtype": "float32"}
-    return keras.layers.Dense(units, activation, **options)(x)
+    return layer(units, activation, **options)(x)
 
 
 def build_raw_head(head, settings):

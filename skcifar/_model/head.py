@@ -172,3 +172,4 @@ class HeadSettings(NamedTuple):
     optimizer: str
     label_smoothing: float
     weight_decay: float
+    precision: str = "float32"  # of the products of hidden layers, in training

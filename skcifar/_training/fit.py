@@ -8,6 +8,7 @@ from numbers import Integral
 
 import numpy as np
 
+from .._extraction.engines import training_precision
 from .._model.head import Head, HeadSettings, Standardization, variance_floor
 from .._model.network import STEM
 from .._validation.labels import check_class_weight
@@ -255,6 +256,7 @@ class Fit:
             optimizer=self._parameters.optimizer,
             label_smoothing=self._parameters.label_smoothing,
             weight_decay=self._parameters.weight_decay,
+            precision=training_precision(self._extractor.precision),
         )
 
     def _phase(self, name, schedule, held_out, progress_callback, fitted):
