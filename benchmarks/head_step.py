@@ -26,9 +26,10 @@ from common import (
     print_table,
 )
 
+from skcifar._extraction.engines import training_precision
+
 EPOCHS = 20
 N_FEATURES = {"last": 1_280, "blocks": 1_504}
-PRECISIONS = ("float32", "bfloat16")
 N_TURNS = 3
 
 
@@ -118,7 +119,8 @@ def main():
     arguments = parse_arguments(__doc__, n_images=(5_000, 50_000))
     print_machine()
     n_steps, rows = arguments.n_images // BATCH_SIZE, []
-    for (layers, n_features), precision in product(N_FEATURES.items(), PRECISIONS):
+    precisions = dict.fromkeys(map(training_precision, ("float32", "bfloat16")))
+    for (layers, n_features), precision in product(N_FEATURES.items(), precisions):
         for name, n_weights, loop in loops(n_features, arguments.n_images, precision):
             step = milliseconds(loop, n_steps)
             rate = {

@@ -23,7 +23,7 @@ from ._system.rounding import underflow_is_zero
 from ._training.augmentation import check_augmentation
 from ._training.fit import Fit
 from ._training.out_of_memory import advice_when_out_of_memory
-from ._training.parameters import RUN_CONSTRAINTS, training_constraints
+from ._training.parameters import RUN_CONSTRAINTS, VIEWS_CONSTRAINT, training_constraints
 from ._training.rows import Rows
 from ._validation.images import naming
 from ._validation.labels import (
@@ -163,10 +163,7 @@ class BaseImageClassifier(
         -------
         ndarray or Dask array of shape (n_samples, n_classes), float32
         """
-        images, views = self._validate_new_images(X), [self._frozen]
-        if self.test_time_augmentation:
-            views.append(self._frozen.mirror_image)
-        return softmax(self._logits(images, views), axis=2).mean(axis=0)
+        return self._answers(X, lambda scores: softmax(scores, axis=2).mean(axis=0))
 
     @block_by_block(one_number_a_class)
     def predict_log_proba(self, X: Images) -> Array:
@@ -200,7 +197,7 @@ class BaseImageClassifier(
         if self.test_time_augmentation:
             scores = np.log(np.maximum(self.predict_proba(X), np.finfo(np.float32).tiny))
         else:
-            (scores,) = self._logits(self._validate_new_images(X), [self._frozen])
+            scores = self._answers(X, lambda scores: scores[0])
         return scores[:, 1] - scores[:, 0] if self.n_classes_ == 2 else scores
 
     @block_by_block(one_class)
@@ -314,13 +311,18 @@ class BaseImageClassifier(
         warn_outside_range(images, self.pixel_range_)
         return images
 
-    def _logits(self, images, views):
-        """Return the scores of each class by each of the networks `views`, (view, image, class)."""
-        logits = np.empty((len(views), len(images), self.n_classes_), np.float32)
-        for rows, parts in self._extractor().iterate_views(views, images):
-            for number, features in enumerate(parts):
-                logits[number, rows] = self._head.logits(features)
-        return logits
+    def _views(self):
+        """Return the networks whose probabilities are averaged."""
+        check_parameters(self, VIEWS_CONSTRAINT)  # it may have changed since the fit
+        return self._frozen.views(self.test_time_augmentation)
+
+    def _answers(self, X, answer):
+        """Return `answer` of the scores (view, image, class), asked for some images at a time."""
+        images = self._validate_new_images(X)
+        answers = np.empty((len(images), self.n_classes_), np.float32)
+        for rows, parts in self._extractor().iterate_views(self._views(), images):
+            answers[rows] = answer(np.stack([self._head.logits(features) for features in parts]))
+        return answers
 
     def __sklearn_is_fitted__(self):
         return getattr(self, "_head", None) is not None

@@ -117,8 +117,10 @@ class MobileNetV2Classifier(BaseImageClassifier):
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with `sample_weight`, and with those of images that
         `early_stopping` holds out; those of `X_val` stay as they are.
-    test_time_augmentation : bool, default=False
-        Whether to average the probabilities of each image and its mirror image.
+    test_time_augmentation : bool or "flip_translate", default=False
+        Whether to average the probabilities of each image and its mirror image;
+        ``"flip_translate"`` also averages those of both moved by a sixteenth of the side (at least
+        one pixel) in four directions: ten images for one, and ten times the time.
     warm_start : bool, default=False
         Whether `fit` continues from the last fit for `epochs` more. The classes must be the same,
         and so must `weights`, `alpha`, `input_size`, `image_shape`, `pixel_range`,
@@ -131,8 +133,8 @@ class MobileNetV2Classifier(BaseImageClassifier):
     precision : {"float32", "bfloat16"}, default="float32"
         ``"bfloat16"`` takes about half of the time on processors that support it, and predicts
         another class for 2 to 6 % of the images. Training computes only matrix products in it,
-        those of the head's hidden layers and, in fine-tuning, of 1 x 1 convolutions; everything
-        else stays in float32.
+        those of the head's hidden layers (if TensorFlow has it here) and, in fine-tuning, of
+        1 x 1 convolutions; everything else stays in float32.
     checkpoint_dir : path, default=None
         Folder where a fit saves its state after each epoch. An interrupted fit resumes after its
         last finished epoch when it is started again with the same parameters, data and
@@ -227,7 +229,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
-        test_time_augmentation: bool = False,
+        test_time_augmentation: bool | Literal["flip_translate"] = False,
         warm_start: bool = False,
         feature_cache: PathLike | None = "memory",
         engine: Engine = "auto",

@@ -211,7 +211,7 @@ OUT_OF_RANGE = {
     "validation_fraction": [0, 1.0, None],
     "n_iter_no_change": [0, None],
     "class_weight": ["auto", [1, 2, 3], {0: -1}, {0: "heavy"}, {0: np.nan}],
-    "test_time_augmentation": [1, None],
+    "test_time_augmentation": [1, None, "translate"],
     "warm_start": [0, None],
     "feature_cache": [3],
     "engine": ["torch", None],
@@ -464,8 +464,11 @@ def test_signed_bytes_have_no_usual_range(make_classifier):
     )
 
 
-@pytest.mark.parametrize("changed", [{"engine": "Tensorflow"}, {"precision": "fp16"}])
-def test_bad_engine_after_the_fit_is_an_error_about_the_parameter(make_classifier, changed):
+@pytest.mark.parametrize(
+    "changed",
+    [{"engine": "Tensorflow"}, {"precision": "fp16"}, {"test_time_augmentation": "flip"}],
+)
+def test_bad_value_after_the_fit_is_an_error_about_the_parameter(make_classifier, changed):
     classifier = make_classifier(epochs=1).fit(X, y).set_params(**changed)
     (name,) = changed
     with pytest.raises(ValueError, match=f"The '{name}' parameter of MobileNetV2Classifier must"):

@@ -88,9 +88,10 @@ def test_images_may_come_in_any_number(fitted, new_images, tmp_path, format):
 
 
 @pytest.mark.parametrize("format", ["onnx", "openvino"])
-def test_mirroring_resizing_and_grey_images_are_in_the_model(make_classifier, tmp_path, format):
+@pytest.mark.parametrize("views", [True, "flip_translate"])
+def test_views_resizing_and_grey_images_are_in_the_model(make_classifier, tmp_path, format, views):
     X, y = make_images(30, image_shape=(20, 12, 1), random_state=0)
-    classifier = make_classifier(test_time_augmentation=True, hidden_units=()).fit(X, y)
+    classifier = make_classifier(test_time_augmentation=views, hidden_units=()).fit(X, y)
     export(classifier, tmp_path / "model", format)
     there = RUNTIMES[format](tmp_path / "model", X)
     np.testing.assert_allclose(there, classifier.predict_proba(X), rtol=0, atol=TOLERANCE)

@@ -187,6 +187,8 @@ def test_fingerprint_tells_apart_all_that_decides_the_features():
         dataclasses.replace(frozen, image_shape=(24, 20, 3)),
         dataclasses.replace(frozen, mirrored=True),
         dataclasses.replace(frozen, translation=1),
+        dataclasses.replace(frozen, moved_by=(1, 0)),
+        dataclasses.replace(frozen, moved_by=(0, 1)),
         dataclasses.replace(frozen, last=13),
         dataclasses.replace(frozen, network=dataclasses.replace(frozen.network, input_size=64)),
     ]
@@ -241,11 +243,11 @@ def test_batches_of_a_large_network_are_small():
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_large_images_are_resized_as_the_network_does(channels, mirrored, monkeypatch):
+@pytest.mark.parametrize("view", [{}, {"mirrored": True, "moved_by": (4, -6)}])
+def test_large_images_are_resized_as_the_network_does(channels, view, monkeypatch):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (5, 70, 90, channels), dtype=np.uint8)
-    frozen = frozen_network(images.shape[1:], mirrored=mirrored)
+    frozen = frozen_network(images.shape[1:], **view)
     within = run_network(frozen, images, "openvino", "float32")
     monkeypatch.setattr(resizing, "_LARGE", 0)
     monkeypatch.setattr(resizing, "_BAND_BYTES", 4 * 90 * 7)  # bands of 7 rows, or of 2
@@ -257,7 +259,7 @@ def test_large_images_are_resized_as_the_network_does(channels, mirrored, monkey
 
 def test_a_large_image_takes_little_memory():
     image = np.zeros((1, 2000, 2000, 3), np.uint8)
-    frozen = frozen_network(image.shape[1:])
+    frozen = frozen_network(image.shape[1:], moved_by=(125, 0))
     run_network(frozen, image, "openvino", "float32")
     tracemalloc.start()
     run_network(frozen, image, "openvino", "float32")

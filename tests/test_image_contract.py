@@ -9,6 +9,7 @@ from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.utils import get_tags
 
 from skcifar import ImageNormalizer, MobileNetV2Classifier
+from skcifar.datasets import make_images
 
 KINDS = ["classifier", "features", "normalizer"]
 METHODS = {
@@ -185,7 +186,7 @@ def test_probabilities_are_float32_and_add_up_to_one(make_classifier, images, ne
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
 
 
-@pytest.mark.parametrize("test_time_augmentation", [False, True])
+@pytest.mark.parametrize("test_time_augmentation", [False, True, "flip_translate"])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_the_three_answers_agree(make_classifier, images, n_classes, test_time_augmentation):
     X, y = images
@@ -201,6 +202,23 @@ def test_the_three_answers_agree(make_classifier, images, n_classes, test_time_a
         exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
         softmax = exponentials / exponentials.sum(axis=1, keepdims=True)
         np.testing.assert_allclose(softmax, probabilities, atol=1e-5)
+
+
+@pytest.mark.parametrize(("height", "up", "width", "left"), [(64, 4, 32, 2), (9, 1, 2, 1)])
+def test_probabilities_of_moved_and_mirrored_images_are_averaged(
+    make_classifier, height, up, width, left
+):
+    X, y = make_images(24, image_shape=(height, width, 3), random_state=0)
+    classifier = make_classifier().fit(X, y)
+    edges = np.pad(X, ((0, 0), (up, up), (left, left), (0, 0)), mode="edge")
+    starts = (up, left), (0, left), (2 * up, left), (up, 0), (up, 2 * left)
+    windows = [edges[:, i : i + height, j : j + width] for i, j in starts]
+    expected = [
+        classifier.predict_proba(view) for part in windows for view in (part, part[:, :, ::-1])
+    ]
+    classifier.set_params(test_time_augmentation="flip_translate")
+    found = classifier.predict_proba(X)
+    np.testing.assert_allclose(found, np.mean(expected, axis=0), rtol=1e-5, atol=1e-6)
 
 
 def test_second_fit_on_64_small_images_takes_under_one_and_a_half_seconds(images):

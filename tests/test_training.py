@@ -71,6 +71,18 @@ def test_bfloat16_rounds_the_products_of_hidden_layers_alone(problem):
         np.testing.assert_array_equal(weight, other)
 
 
+def test_fit_trains_the_head_in_the_precision_asked_for(make_classifier, images, monkeypatch):
+    exact = make_classifier().fit(*images)
+    asked_for = []
+    monkeypatch.setattr(
+        "skcifar._training.fit.training_precision",
+        lambda precision: asked_for.append(precision) or "bfloat16",
+    )
+    rounded = make_classifier().fit(*images)
+    assert asked_for == ["float32"]
+    assert not np.array_equal(rounded._head.weights[0], exact._head.weights[0])
+
+
 @pytest.mark.parametrize("name", ["adam", "sgd", "adamw", "rmsprop"])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
 def test_trains_as_a_plain_keras_loop_does(problem, name, weight_decay):

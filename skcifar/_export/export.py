@@ -25,8 +25,8 @@ def export(
 
     The model takes float32 images (n, height, width, channels), with pixels as `fit` saw them,
     and returns the probabilities (n, n_classes) in the order of ``classes_``. Resizing,
-    mirroring and the steps of a Pipeline are in it. An ONNX file holds ``class_names``,
-    ``pixel_range`` and ``resize`` too, as JSON in the custom metadata of the model.
+    `test_time_augmentation` and the steps of a Pipeline are in it. An ONNX file holds
+    ``class_names``, ``pixel_range`` and ``resize`` too, as JSON in its custom metadata.
 
     Read more in the :ref:`User Guide <saving>`.
 

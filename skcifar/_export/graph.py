@@ -1,7 +1,5 @@
 """A classifier as a graph, pixels to probabilities: what ONNX and OpenVINO have in common."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from .._model.frozen import apply_with_features
@@ -30,9 +28,7 @@ def probabilities(ops, images, classifier, normalizers):
         images = _affine(ops, images, normalizer.scale_, normalizer.offset_)
     frozen, head = classifier._frozen, classifier._head
     layers = ChannelsFirstLayers(ops, frozen.weights)
-    views = [frozen]
-    if classifier.test_time_augmentation:
-        views.append(replace(frozen, mirrored=True))
+    views = classifier._views()
     x = [layers.preprocess(images, view.image_shape, view.preprocessing) for view in views]
     # The views run as one batch, so that the weights stand in the file once.
     x = ops.concat(x, 0) if len(views) > 1 else x[0]

@@ -26,7 +26,7 @@ from .._system.libraries import installed_version
 from .._system.processors import n_processors
 from . import openvino_engine, tensorflow_engine
 from .resizing import is_resized_before, resized
-from .shifting import shifted_by_content
+from .shifting import shifted, shifted_by_content
 
 # In the order in which "auto" asks them.
 _ENGINES = {"openvino": openvino_engine, "tensorflow": tensorflow_engine}
@@ -164,6 +164,8 @@ def _converted(frozen, images):
         images = shifted_by_content(images, frozen.translation)
     if is_resized_before(frozen):
         return resized(images, frozen)
+    if any(frozen.moved_by):
+        images = shifted(images, np.array([frozen.moved_by]))
     return images.astype(np.float32)
 
 

@@ -34,7 +34,9 @@ def resized(images, frozen):
     """
     size = frozen.network.input_size
     height, width, channels = frozen.image_shape
-    rows, columns = _sampling(height, size), _sampling(width, size, mirrored=frozen.mirrored)
+    up, left = frozen.moved_by
+    rows = _sampling(height, size, moved_by=up)
+    columns = _sampling(width, size, mirrored=frozen.mirrored, moved_by=left)
     low, high = frozen.pixel_range
     wanted_low, wanted_high = frozen.network.pixel_range
     scale = (wanted_high - wanted_low) / (high - low)
@@ -48,9 +50,9 @@ def resized(images, frozen):
     return out
 
 
-@functools.lru_cache(maxsize=8)
-def _sampling(n_in, n_out, mirrored=False):
-    return csr_array(resizing_matrix(n_in, n_out, mirrored=mirrored).T)
+@functools.lru_cache(maxsize=16)  # ten views of images of one shape have nine
+def _sampling(n_in, n_out, **options):
+    return csr_array(resizing_matrix(n_in, n_out, **options).T)
 
 
 def _weighted_lines(matrix, lines):
@@ -61,6 +63,8 @@ def _weighted_lines(matrix, lines):
         band = lines[start : start + n_lines].astype(np.float32)
         part = matrix[:, start : start + len(band)]
         touched = np.flatnonzero(np.diff(part.indptr))
+        if not len(touched):  # these pixels moved out of the picture
+            continue
         within = slice(touched[0], touched[-1] + 1)
         product[within] += part[within] @ band
     return product

@@ -18,7 +18,7 @@ def shifted(images, shifts, mirrored=None):
     Parameters
     ----------
     images : ndarray of shape (n, height, width, channels)
-    shifts : ndarray of shape (n, 2), int
+    shifts : ndarray of shape (n, 2) or (1, 2), int
         By how many rows and columns each image moves up and left.
     mirrored : ndarray of shape (n,), bool, default=None
         Which images are mirrored left to right first.

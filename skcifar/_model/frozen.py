@@ -13,6 +13,9 @@ from .preprocessing import preprocessing_arrays
 # A new number whenever a row means something else: a store of another version is never read.
 FORMAT_VERSION = 1
 
+# How far `views` move images, as a share of their sides.
+_MOVE = 1 / 16
+
 
 @dataclass(frozen=True, eq=False)
 class FrozenNetwork:
@@ -33,6 +36,9 @@ class FrozenNetwork:
     translation : int, default=0
         Above 0, each image is shifted, by up to an eighth of its sides, by an amount that derives
         from this number and from the image.
+    moved_by : tuple of int, default=(0, 0)
+        By how many pixels every image moves up and left before anything else; pixels of the edge
+        fill the gap.
     last : int, default=None
         Last unit of this part; None is that of the network.
     feature_layers : {"last", "blocks", "all", "depthwise"}, default="last"
@@ -47,8 +53,9 @@ class FrozenNetwork:
     mirrored: bool = False
     translation: int = 0
     last: int | None = None
-    # Not in the `repr`, so that keys of caches are as they were before it came.
+    # Not in the `repr`, so that keys of caches are as they were before these came.
     feature_layers: str = field(default="last", repr=False)
+    moved_by: tuple = field(default=(0, 0), repr=False)
 
     def __post_init__(self):
         if self.last is None:  # a number, as it stands in files and in keys of caches
@@ -95,7 +102,11 @@ class FrozenNetwork:
     @cached_property
     def preprocessing(self):
         return preprocessing_arrays(
-            self.network, self.image_shape, self.pixel_range, mirrored=self.mirrored
+            self.network,
+            self.image_shape,
+            self.pixel_range,
+            mirrored=self.mirrored,
+            moved_by=self.moved_by,
         )
 
     @cached_property
@@ -104,9 +115,24 @@ class FrozenNetwork:
         return replace(self, mirrored=True)
 
     @cached_property
+    def moved_and_mirrored(self):
+        """The same network for images that are moved in each direction or not, mirrored or not."""
+        up, left = (max(1, round(side * _MOVE)) for side in self.image_shape[:2])
+        moves = (up, 0), (-up, 0), (0, left), (0, -left)
+        seen = self, self.mirror_image
+        return (*seen, *(replace(view, moved_by=move) for view in seen for move in moves))
+
+    def views(self, test_time_augmentation):
+        """Return the networks whose probabilities are averaged, this one first."""
+        if test_time_augmentation == "flip_translate":
+            return self.moved_and_mirrored
+        return (self, self.mirror_image) if test_time_augmentation else (self,)
+
+    @cached_property
     def unshifted(self):
         """The same network for images that were shifted already."""
-        return replace(self, translation=0) if self.translation else self
+        is_shifted = self.translation or any(self.moved_by)
+        return replace(self, translation=0, moved_by=(0, 0)) if is_shifted else self
 
     @cached_property
     def after_resizing(self):
@@ -127,6 +153,7 @@ class FrozenNetwork:
             tuple(self.image_shape) == network.input_shape(STEM)
             and tuple(self.pixel_range) == tuple(network.pixel_range)
             and not self.mirrored
+            and not any(self.moved_by)
         )
 
     @cached_property
@@ -136,6 +163,8 @@ class FrozenNetwork:
         digest.update(repr((FORMAT_VERSION, self)).encode())
         if self.feature_layers != "last":
             digest.update(self.feature_layers.encode())
+        if any(self.moved_by):
+            digest.update(repr(self.moved_by).encode())
         for array in self.weights:
             digest.update(np.ascontiguousarray(array))
         return digest.digest()

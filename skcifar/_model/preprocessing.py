@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def resizing_matrix(n_in, n_out, *, mirrored=False):
+def resizing_matrix(n_in, n_out, *, mirrored=False, moved_by=0):
     """Return the matrix that resamples `n_in` pixels to `n_out`.
 
     Bilinear with half-pixel centres, and antialiased (the triangle is as wide as an output
@@ -16,6 +16,8 @@ def resizing_matrix(n_in, n_out, *, mirrored=False):
         Number of pixels along one axis.
     mirrored : bool, default=False
         Whether the output runs from the last pixel to the first.
+    moved_by : int, default=0
+        By how many pixels the input moves towards its start first; pixels of the edge fill the gap.
 
     Returns
     -------
@@ -27,10 +29,13 @@ def resizing_matrix(n_in, n_out, *, mirrored=False):
     distances = np.abs(np.arange(n_in)[:, None] - centres) / max(step, 1.0)
     weights = np.maximum(0.0, 1.0 - distances)
     weights = (weights / weights.sum(axis=0)).astype(np.float32)
+    if moved_by:
+        in_place, weights = weights, np.zeros_like(weights)
+        np.add.at(weights, np.clip(np.arange(n_in) + moved_by, 0, n_in - 1), in_place)
     return weights[:, ::-1] if mirrored else weights
 
 
-def preprocessing_arrays(network, image_shape, pixel_range, *, mirrored=False):
+def preprocessing_arrays(network, image_shape, pixel_range, *, mirrored=False, moved_by=(0, 0)):
     """Return what turns images into network input: a scale, an offset and two matrices.
 
     The image, seen as `height` rows of ``width * channels`` numbers, is multiplied by the
@@ -49,5 +54,7 @@ def preprocessing_arrays(network, image_shape, pixel_range, *, mirrored=False):
     scale = (wanted_high - wanted_low) / (high - low)
     offset = wanted_low - low * scale
     to_rgb = np.eye(3, dtype=np.float32) if channels == 3 else np.ones((1, 3), np.float32)
-    columns = np.kron(resizing_matrix(width, network.input_size, mirrored=mirrored), to_rgb)
-    return scale, offset, columns, resizing_matrix(height, network.input_size)
+    size, (up, left) = network.input_size, moved_by
+    columns = resizing_matrix(width, size, mirrored=mirrored, moved_by=left)
+    rows = resizing_matrix(height, size, moved_by=up)
+    return scale, offset, np.kron(columns, to_rgb), rows

@@ -22,7 +22,14 @@ _ENTRY_PREFIX = "skcifar-fit-"
 _VERSION = "v2-"  # entries of another one are never read
 _ABANDONED_AFTER = 30 * 24 * 3600  # seconds: nobody goes on with a fit that long after its end
 # What a fit computes does not depend on these; `random_state` is in the seed.
-_IRRELEVANT_PARAMETERS = ("callbacks", "checkpoint_dir", "feature_cache", "random_state", "verbose")
+_IRRELEVANT_PARAMETERS = (
+    "callbacks",
+    "checkpoint_dir",
+    "feature_cache",
+    "random_state",
+    "test_time_augmentation",
+    "verbose",
+)
 
 
 def open_checkpoint(folder, parameters, seed, *states):

@@ -24,6 +24,9 @@ def layer_widths(hidden_units):
     return (hidden_units,) if isinstance(hidden_units, Integral) else tuple(hidden_units)
 
 
+VIEWS_CONSTRAINT = {"test_time_augmentation": option(False, True, "flip_translate")}
+
+
 def training_constraints(network_type):
     """Return the constraints of the parameters that say how to train on a type of network."""
     return {
@@ -44,7 +47,7 @@ def training_constraints(network_type):
         "n_iter_no_change": integer(1),
         "class_weight": option(None, "balanced")
         | satisfying("a dict from classes to numbers of at least 0", _is_class_weight),
-        "test_time_augmentation": option(False, True),
+        **VIEWS_CONSTRAINT,
         "warm_start": option(False, True),
     }
 

@@ -124,13 +124,20 @@ def _mirrored(path, calls, pixels):
     """Tell for each call of the network whether it saw the images mirrored.
 
     The model that was called as often as the layer got the images, or their mirror images: if
-    bright sides have changed, they are mirrored.
+    bright sides have changed, they are mirrored. Those of other calls may be moved as well, by
+    so little that they are nearer to the first ones than to their mirror images, or else further.
     """
     n_calls = len(calls[path[-1]])
     if n_calls == 1:
         return [False]
     seen = next(calls[layer] for layer in path if len(calls[layer]) == n_calls)
-    return [np.sum(_tilt(inputs) * _tilt(pixels)) < 0 for inputs, _ in seen]
+    views = [np.asarray(inputs, dtype=np.float64) for inputs, _ in seen]
+    is_first_mirrored = np.sum(_tilt(views[0]) * _tilt(pixels)) < 0
+    return [is_first_mirrored ^ _is_nearer_to_mirror_image(view, views[0]) for view in views]
+
+
+def _is_nearer_to_mirror_image(images, others):
+    return np.abs(images - others[:, :, ::-1]).sum() < np.abs(images - others).sum()
 
 
 def _tilt(images):

@@ -165,7 +165,7 @@ def test_rows_and_pipelines_are_explained():
     np.testing.assert_array_equal(display.images, PIXELS)
 
 
-@pytest.mark.parametrize("test_time_augmentation", [False, True])
+@pytest.mark.parametrize("test_time_augmentation", [False, True, "flip_translate"])
 def test_the_classifier_of_this_library_is_explained(test_time_augmentation):
     from skcifar import MobileNetV2Classifier
     from skcifar.datasets import make_images
