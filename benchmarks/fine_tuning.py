@@ -10,6 +10,7 @@ instead of being fitted again.
     python benchmarks/fine_tuning.py --full --refit --precision bfloat16   # the guide's ladder
     python benchmarks/fine_tuning.py --against-keras          # minutes, side by side
     python benchmarks/fine_tuning.py --choices                # what the recipes were chosen by
+    python benchmarks/fine_tuning.py --maps                   # stored maps in memory and in a file
 
 ``--against-keras`` times fine-tuning of the top blocks of the same network and head
 (``feature_layers="last"``) beside plain Keras' for the same epochs, as its guide has it and with
@@ -104,7 +105,8 @@ def parse_arguments():
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--choices", action="store_true", help="compare settings, no more")
     parser.add_argument("--against-keras", action="store_true", help="time both, no more")
-    parser.add_argument("--turns", type=int, default=2, help="of each, against Keras")
+    parser.add_argument("--maps", action="store_true", help="time where they are kept, no more")
+    parser.add_argument("--turns", type=int, default=2, help="of each, against Keras; of --maps")
     parser.add_argument("--test", action="store_true", help="look at the test images too")
     parser.add_argument("--refit", action="store_true", help="validation images trained on too")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
@@ -178,6 +180,20 @@ def against_keras(X, y, n_turns):
             )
 
 
+def maps_in_memory_and_on_disk(X, y, precision, n_turns):
+    """Yield (where the maps are, seconds of a fit as `recipes.ACCURATE`, but for three epochs)."""
+    from skcifar._training import inputs
+
+    recipe = {**recipes.ACCURATE, "fine_tune_epochs": 3, "precision": precision, "random_state": 0}
+    n_images = 4_000
+    for place, n_bytes in (("memory", inputs._MEMORY_BOUND), ("a file", 0)) * n_turns:
+        clear_feature_cache()
+        start = time.perf_counter()
+        with patch.object(inputs, "_MEMORY_BOUND", n_bytes):
+            MobileNetV2Classifier(**recipe).fit(X[:n_images], y[:n_images])
+        yield place, f"{time.perf_counter() - start:.1f}"
+
+
 def validation_curve(parameters, training, X_val, y_val):
     """Return the accuracy before fine-tuning, and after each epoch of it."""
     classifier = MobileNetV2Classifier(**parameters, random_state=0)
@@ -228,10 +244,11 @@ def ladder(arguments, training, sets):
             classifier, minutes = fit_once(parameters, training, arguments.checkpoint_dir)
             runs.append([minutes, *accuracies(classifier, sets.values())])
         minutes, *means = np.mean(runs, axis=0)
-        rows.append((recipe, f"{minutes:.1f}", *(f"{mean:.4f}" for mean in means)))
+        figures = (f"{minutes:.1f}", *(f"{mean:.4f}" for mean in means))
+        rows.append((recipe, len(runs), *figures))
         print(*rows[-1], flush=True)
     header = [name + suffix for name in sets for suffix in VIEWS.values()]
-    print_table((f"{len(training[1])} images", "minutes", *header), rows)
+    print_table((f"{len(training[1])} images", "seeds", "minutes", *header), rows)
 
 
 def main():
@@ -253,6 +270,9 @@ def main():
             "ratio to frozen",
         )
         return print_table(header, against_keras(X_train, y_train, arguments.turns))
+    if arguments.maps:
+        rows = maps_in_memory_and_on_disk(X_train, y_train, arguments.precision, arguments.turns)
+        return print_table(("maps in", "seconds"), rows)
     if arguments.choices:
         held_out = X_val[:3_000], y_val[:3_000]
         rows = choices((X_train, y_train), held_out, arguments.precision)

@@ -82,8 +82,9 @@ class BaseImageClassifier(
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the images; those of weight 0 are left out.
         X_val, y_val : array-like, default=None
-            Validation images (or files) and labels, instead of a part of `X`.
+            Validation images (or files) and labels, as `X` and `y`, instead of a part of these.
         sample_weight_val : array-like of shape (n_validation_samples,), default=None
+            Their weights in the validation loss and accuracy.
 
         Returns
         -------

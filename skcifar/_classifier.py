@@ -48,7 +48,8 @@ class MobileNetV2Classifier(BaseImageClassifier):
         32 px, ship with the package; None is a random network, always the same one. A path is
         that of a Keras weights file.
     alpha : float, default=None
-        Width multiplier. None is 1.0, or the width of the shipped weights.
+        Width multiplier. None is 1.0, or the width of the shipped weights. ImageNet's weights come
+        in 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4.
     input_size : "auto" or int, default="auto"
         Side in pixels of what the network sees, at least 32. ``"auto"`` is 32 for
         ``weights="cifar10-32px"``, else 96 for images smaller than 96 px and the nearest of 96,
@@ -68,15 +69,17 @@ class MobileNetV2Classifier(BaseImageClassifier):
         Which outputs of the network are the features, each map averaged over its pixels:
         ``"blocks"``, all blocks (1,504 numbers at `alpha` 1.0); ``"last"``, the last convolution
         (1,280 numbers); ``"all"``, both; ``"depthwise"``, the outputs of the depthwise convolutions
-        (7,136 numbers): the most accurate, and five times the work for the head.
+        (7,136 numbers): the most accurate with thousands of images, and five times the work for
+        the head.
     hidden_units : int or tuple of int, default=(256,)
         Widths of the fully connected layers between the features and the output layer; a number
-        is one layer.
+        is one layer, ``()`` none: a linear classifier.
     dropout : float, default=0.3
         Fraction in [0, 1) of the inputs of each dense layer, including the output layer, that is
         dropped during training.
     optimizer : str, default="adam"
-        Name of a Keras optimizer.
+        "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lamb", "lion",
+        "muon", "nadam", "rmsprop" or "sgd": Keras' optimizer of that name.
     learning_rate : float, default=1e-3
         Peak step size per mini-batch, followed by a cosine decay to zero over `epochs`.
     label_smoothing : float, default=0.05
@@ -145,8 +148,9 @@ class MobileNetV2Classifier(BaseImageClassifier):
         the learning rate has no effect, and one that saves the model may save its weights
         only. scikit-learn's own callbacks (1.9) go to `set_callbacks`; they see every epoch.
     random_state : int, RandomState or None, default=None
-        Seeds the initial head, the order of the images and the dropout. None draws another seed
-        for each fit from the operating system: NumPy's global state is neither used nor changed.
+        Seeds the initial head, the order of the images, dropout, augmentation and the choice of
+        held-out images. None draws another seed for each fit from the operating system: NumPy's
+        global state is neither used nor changed.
     verbose : int, default=0
         1 shows a progress bar.
 

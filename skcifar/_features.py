@@ -84,7 +84,8 @@ class MobileNetV2Features(
         Which outputs of the network are the features, each map averaged over its pixels:
         ``"blocks"``, all blocks (1,504 numbers at `alpha` 1.0); ``"last"``, the last convolution
         (1,280 numbers); ``"all"``, both; ``"depthwise"``, the outputs of the depthwise convolutions
-        (7,136 numbers): the most accurate, and five times the work for the head.
+        (7,136 numbers): the most accurate with thousands of images, and five times the work for
+        a classifier on them.
     feature_cache : "memory", path or None, default="memory"
         Where features are cached: in this process (up to 1 GiB), in a folder shared by processes
         and later runs (up to 10 GiB), or nowhere.

@@ -56,8 +56,8 @@ def draw(page):
         )
         # On the frontier of a crowded right half there is room at the left only, and so there is
         # where another point is at the right.
-        beaten = any(m < minutes and t >= test for _, m, t in rows)
-        left = x(minutes) > middle and not beaten
+        crowded = any(m < minutes and y(t) < y(test) + _LINE for _, m, t in rows)
+        left = x(minutes) > middle and not crowded
         left |= any(m > minutes and abs(y(t) - y(test)) < _LINE for _, m, t in rows)
         lines.append(
             _text(x(minutes) + (-11 if left else 11), y(test) + 5, name, "end" if left else "start")

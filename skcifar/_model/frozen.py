@@ -13,7 +13,10 @@ from .preprocessing import preprocessing_arrays
 # A new number whenever a row means something else: a store of another version is never read.
 FORMAT_VERSION = 1
 
-# How far `views` move images, as a share of their sides.
+# How far `views` move images, as a share of their sides. After fine-tuning at 96 px with 45,000 of
+# CIFAR-10's training images, accuracy and log loss on the other 5,000: mirrored 0.948, 0.234; also
+# moved by a 32nd 0.952, 0.224; a 16th 0.951, 0.224; an eighth 0.951, 0.240; a 16th along the
+# diagonals 0.951, 0.229. All 25 moves by up to a 16th, 0.952, 0.223, take five times as long.
 _MOVE = 1 / 16
 
 
