@@ -69,8 +69,8 @@ class MobileNetV2Classifier(BaseImageClassifier):
         Which outputs of the network are the features, each map averaged over its pixels:
         ``"blocks"``, all blocks (1,504 numbers at `alpha` 1.0); ``"last"``, the last convolution
         (1,280 numbers); ``"all"``, both; ``"depthwise"``, the outputs of the depthwise convolutions
-        (7,136 numbers): the most accurate with thousands of images, and five times the work for
-        the head.
+        (7,136 numbers): the most accurate with thousands of images, at five times the work of
+        training on them.
     hidden_units : int or tuple of int, default=(256,)
         Widths of the fully connected layers between the features and the output layer; a number
         is one layer, ``()`` none: a linear classifier.

@@ -64,7 +64,8 @@ class MobileNetV2Features(
         32 px, ship with the package; None is a random network, always the same one. A path is
         that of a Keras weights file.
     alpha : float, default=None
-        Width multiplier. None is 1.0, or the width of the shipped weights.
+        Width multiplier. None is 1.0, or the width of the shipped weights. ImageNet's weights come
+        in 0.35, 0.5, 0.75, 1.0, 1.3 and 1.4.
     input_size : "auto" or int, default="auto"
         Side in pixels of what the network sees, at least 32. ``"auto"`` is 32 for
         ``weights="cifar10-32px"``, else 96 for images smaller than 96 px and the nearest of 96,
@@ -84,8 +85,8 @@ class MobileNetV2Features(
         Which outputs of the network are the features, each map averaged over its pixels:
         ``"blocks"``, all blocks (1,504 numbers at `alpha` 1.0); ``"last"``, the last convolution
         (1,280 numbers); ``"all"``, both; ``"depthwise"``, the outputs of the depthwise convolutions
-        (7,136 numbers): the most accurate with thousands of images, and five times the work for
-        a classifier on them.
+        (7,136 numbers): the most accurate with thousands of images, at five times the work of
+        training on them.
     feature_cache : "memory", path or None, default="memory"
         Where features are cached: in this process (up to 1 GiB), in a folder shared by processes
         and later runs (up to 10 GiB), or nowhere.

@@ -122,8 +122,9 @@ LEFT_OUT = {
     (ImageNormalizer, "pixel_range"): ", mapped to what the network was trained on",
     (ImageNormalizer, "image_shape"): " For files, the size at which they are read.",
     (MobileNetV2Features, "precision"): (
-        " In fine-tuning only the 1 x 1 convolutions are computed in it; everything else stays in "
-        "float32."
+        " Training computes only matrix products in it, those of the head's hidden layers (if "
+        "TensorFlow has it here) and, in fine-tuning, of 1 x 1 convolutions; everything else stays "
+        "in float32."
     ),
 }
 
