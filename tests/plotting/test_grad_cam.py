@@ -236,3 +236,14 @@ def test_classifiers_without_convolution_are_an_error(color_classifier):
     model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(flat))
     with pytest.raises(ValueError, match="has no convolution"):
         maps(model)
+
+
+def test_heat_of_moved_and_mirrored_branches_comes_to_lie_on_the_object():
+    from skcifar.plotting._grad_cam_maps import _mirrored
+
+    pixels = np.zeros((1, 32, 32, 3))
+    pixels[:, 8:20, 18:28] = np.linspace(0.5, 1, 10)[:, None]
+    moved = np.roll(pixels, -2, axis=2)
+    views = [pixels, moved, pixels[:, :, ::-1], moved[:, :, ::-1]]
+    calls = {"network": [(view, None) for view in views]}
+    assert _mirrored(["network"], calls, pixels) == [False, False, True, True]
