@@ -1,7 +1,7 @@
 """Accuracy on few images: the defaults, by `batch_size`, and the recipes.
 
-    python benchmarks/few_images.py            # 50 to 500 images, means of two draws
-    python benchmarks/few_images.py --full     # 50 to 2,000 images, means of four, all recipes
+    python benchmarks/few_images.py            # 50 to 1,000 images, means of four draws
+    python benchmarks/few_images.py --full --bfloat16   # all recipes, up to 2,000, of two draws
     python benchmarks/few_images.py --test     # on the test images: for the end
 
 On the last 5,000 training images of CIFAR-10, on folds of the digits, which are not mirrored, and
@@ -23,7 +23,7 @@ SETTINGS = {
     "frozen alike": {**recipes.FAST, "fine_tune_epochs": 0},
 }
 MORE_SETTINGS = {
-    **{f"batch_size={size}": {"batch_size": size} for size in (32, 16, 8)},
+    **{f"batch_size={size}": {"batch_size": size} for size in (32, 16, 8, 4)},
     "fine_tune_epochs=5": {"fine_tune_epochs": 5},
     "recipes.BALANCED": recipes.BALANCED,
     "recipes.ACCURATE": recipes.ACCURATE,
@@ -42,14 +42,15 @@ def draws(X, y, held_out, n_images, n_draws):
 
 
 def sets(arguments):
-    """Yield (name, parameters of the network, list of (X, y, X_val, y_val))."""
+    """Yield (name, parameters of every classifier, list of (X, y, X_val, y_val))."""
+    precision = {"precision": "bfloat16" if arguments.bfloat16 else "float32"}
     X, y, *test = load_cifar10(50_000, N_HELD_OUT)
     held_out = test if arguments.test else (X[-N_HELD_OUT:], y[-N_HELD_OUT:])
     for n_images in (size for size in SIZES if size <= arguments.largest):
         parts = draws(X, y, held_out, n_images, arguments.n_draws)
-        yield f"CIFAR-10, {n_images:,} images", {}, parts
+        yield f"CIFAR-10, {n_images:,} images", precision, parts
     for name, parameters, parts in other_splits():
-        yield name, parameters, parts[: arguments.n_draws]
+        yield name, {**precision, **parameters}, parts[: arguments.n_draws]
 
 
 def accuracy(parts, parameters):
@@ -62,8 +63,8 @@ def accuracy(parts, parameters):
 
 
 def main():
-    flags = {"test": "on the test images of CIFAR-10"}
-    arguments = parse_arguments(__doc__, flags, largest=(500, 2_000), n_draws=(2, 4))
+    flags = {"test": "on the test images of CIFAR-10", "bfloat16": "instead of float32"}
+    arguments = parse_arguments(__doc__, flags, largest=(1_000, 2_000), n_draws=(4, 2))
     print_machine()
     settings = {**SETTINGS, **(MORE_SETTINGS if arguments.full else {})}
     rows = []

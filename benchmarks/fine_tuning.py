@@ -7,7 +7,8 @@ instead of being fitted again.
 
     python benchmarks/fine_tuning.py                          # 10,000 images, the short recipes
     python benchmarks/fine_tuning.py --full --seeds 0 1 2     # all images, all recipes
-    python benchmarks/fine_tuning.py --full --refit --precision bfloat16   # the guide's ladder
+    python benchmarks/fine_tuning.py --full --refit --precision bfloat16 --frozen-seeds 0 1 2
+                                                              # the guide's ladder
     python benchmarks/fine_tuning.py --against-keras          # minutes, side by side
     python benchmarks/fine_tuning.py --choices                # what the recipes were chosen by
     python benchmarks/fine_tuning.py --maps                   # stored maps in memory and in a file
@@ -103,6 +104,7 @@ def parse_arguments():
     parser.add_argument("--full", action="store_true", help="all training images, all recipes")
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=None)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--frozen-seeds", nargs="+", type=int, help="of recipes without tuning")
     parser.add_argument("--choices", action="store_true", help="compare settings, no more")
     parser.add_argument("--against-keras", action="store_true", help="time both, no more")
     parser.add_argument("--maps", action="store_true", help="time where they are kept, no more")
@@ -115,6 +117,14 @@ def parse_arguments():
     arguments = parser.parse_args()
     arguments.recipes = arguments.recipes or (list(RECIPES) if arguments.full else QUICK)
     return arguments
+
+
+def validation_split():
+    """Return 45,000 training images and 5,000 others, each with their labels."""
+    X, y = fetch_cifar10(return_X_y=True)
+    parts = train_test_split(X, y, test_size=N_VALIDATION, stratify=y, random_state=0)
+    X_train, X_val, y_train, y_val = parts
+    return (X_train, y_train), (X_val, y_val)
 
 
 def fit(parameters, training, checkpoint_dir):
@@ -239,7 +249,8 @@ def ladder(arguments, training, sets):
     rows = []
     for recipe in arguments.recipes:
         runs = []
-        for seed in arguments.seeds:
+        is_tuned = RECIPES[recipe].get("fine_tune_epochs")
+        for seed in arguments.seeds if is_tuned else arguments.frozen_seeds or arguments.seeds:
             parameters = {**RECIPES[recipe], "precision": arguments.precision, "random_state": seed}
             classifier, minutes = fit_once(parameters, training, arguments.checkpoint_dir)
             runs.append([minutes, *accuracies(classifier, sets.values())])
@@ -253,10 +264,7 @@ def ladder(arguments, training, sets):
 
 def main():
     arguments = parse_arguments()
-    X, y = fetch_cifar10(return_X_y=True)
-    X_train, X_val, y_train, y_val = train_test_split(
-        X, y, test_size=N_VALIDATION, stratify=y, random_state=0
-    )
+    (X_train, y_train), (X_val, y_val) = validation_split()
     if not arguments.full:
         X_train, y_train = X_train[:10_000], y_train[:10_000]
     print_machine()
@@ -280,7 +288,7 @@ def main():
         return print_table(header, rows)
     test = fetch_cifar10(subset="test", return_X_y=True)
     if arguments.refit:
-        return ladder(arguments, (X, y), {"test": test})
+        return ladder(arguments, fetch_cifar10(return_X_y=True), {"test": test})
     sets = {"validation": (X_val, y_val), **({"test": test} if arguments.test else {})}
     return ladder(arguments, (X_train, y_train), sets)
 

@@ -176,7 +176,7 @@ class BaseImageClassifier(
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes), float32
+        ndarray or Dask array of shape (n_samples, n_classes), float32
         """
         with np.errstate(divide="ignore"):  # -inf is the answer for a probability of 0
             return np.log(self.predict_proba(X))
@@ -192,7 +192,7 @@ class BaseImageClassifier(
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+        ndarray or Dask array of shape (n_samples, n_classes), or (n_samples,) for two classes
             For two classes, the score of the second minus that of the first.
         """
         if self.test_time_augmentation:

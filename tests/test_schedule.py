@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skcifar._training.schedule import Schedule, rectification
+from skcifar._training.schedule import Schedule, choose_batch_size, rectification
 
 
 def make_schedule(**options):
@@ -81,3 +81,12 @@ def test_rectified_rates_are_held_back_and_never_over_the_peak():
     )
     np.testing.assert_allclose(rectified, plain * rectification(np.arange(1, 501)), rtol=1e-5)
     assert rectified.argmax() > 50
+
+
+@pytest.mark.parametrize(
+    ("n_images", "expected"),
+    [(1, 4), (247, 4), (248, 8), (495, 8), (496, 16), (992, 32), (1_983, 32), (1_984, 64)],
+)
+def test_fewer_images_take_smaller_batches(n_images, expected):
+    assert choose_batch_size("auto", n_images) == expected
+    assert choose_batch_size(100, n_images) == 100

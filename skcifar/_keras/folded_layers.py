@@ -89,6 +89,9 @@ class FoldedConvolution(keras.layers.Layer):
             strides = [1, *strides, 1]
             x = tf.nn.depthwise_conv2d(inputs, kernel * scale[:, None], strides, "SAME")
         elif self._convolution.kernel_size == (1, 1):
+            # In float32 as well: with `conv2d` a step of the top 4 blocks takes 7 % more, of the
+            # top 11 7 % less (96 px, 64 images). oneDNN's mode that rounds to bfloat16 within
+            # `conv2d` (TF_SET_ONEDNN_FPMATH_MODE) saves another 8 %, and rounds for all else, too.
             x = product(_as_matrix(inputs), _as_matrix(kernel * scale), self._precision)
         else:
             x = tf.nn.conv2d(inputs, kernel * scale, strides, "SAME")

@@ -37,15 +37,15 @@ def initial_head_rng(seed):
 
 # Batches of "auto". With 64, 20 epochs over 100 images are 40 steps: too few for a head. Chosen by
 # benchmarks/few_images.py.
-_BATCH_SIZES = (64, 32, 16, 8)
+_BATCH_SIZES = (64, 32, 16, 8, 4)
 _ENOUGH_STEPS = 31  # an epoch
 
 
 def choose_batch_size(batch_size, n_images):
     """Return the images a step that `batch_size` stands for in a fit on so many images.
 
-    "auto" is the largest of 64, 32, 16 and 8 that makes at least 31 steps an epoch: 64 from 1,984
-    images on, 8 below 496.
+    "auto" is the largest of 64, 32, 16, 8 and 4 that makes at least 31 steps an epoch: 64 from
+    1,984 images on, 4 below 248.
     """
     if batch_size != "auto":
         return batch_size

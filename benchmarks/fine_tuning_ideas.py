@@ -1,0 +1,189 @@
+"""Fine-tuning with ideas that did not stay, each beside `recipes.FAST` at the rate of `ACCURATE`.
+
+    python benchmarks/fine_tuning_ideas.py           # 10,000 training images, 8 epochs
+    python benchmarks/fine_tuning_ideas.py --full    # 45,000 images, 9 epochs: hours
+    python benchmarks/fine_tuning_ideas.py --ideas "as it is" "MixUp of stored maps"
+
+Accuracy on training images of CIFAR-10 that are kept apart, of the image, mirrored too and moved
+too. None of these ideas is an option: they replace parts of skcifar here.
+"""
+
+import argparse
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+from common import print_machine, print_table
+from fine_tuning import VIEWS, accuracies, validation_split
+from PIL import Image
+
+from skcifar import MobileNetV2Classifier, clear_feature_cache, recipes
+from skcifar._training import fit, inputs
+
+MIXUP_ALPHA = 0.2
+LEAST_AREA = 0.6  # of a crop
+AVERAGE_MOMENTUM = 0.9995  # a step; less at first
+
+
+def mix_batch(model, x, labels, weights, size, learning_rate):
+    """Take a step on what enters the trained blocks, mixed with that of other images.
+
+    References
+    ----------
+    Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018; of inner maps: Verma et
+    al., "Manifold Mixup", ICML 2019.
+    """
+    import tensorflow as tf
+
+    from skcifar._keras.planned_model import _sums
+
+    draws = tf.random.gamma([2], MIXUP_ALPHA)
+    share = tf.reduce_max(draws) / (tf.reduce_sum(draws) + 1e-30)
+    others = tf.random.shuffle(tf.range(tf.shape(x)[0]))
+
+    def mixed(values):
+        return share * values + (1 - share) * tf.gather(values, others)
+
+    with tf.GradientTape() as tape:
+        logits = model(mixed(x), training=True)
+        losses = weights * model.loss(mixed(tf.one_hot(labels, logits.shape[-1])), logits)
+        mean_loss = tf.reduce_sum(losses) / size
+    gradients = tape.gradient(mean_loss, [v.value for v in model.trainable_variables])
+    model.optimizer.learning_rate.assign(learning_rate)
+    model.optimizer.apply(gradients, model.trainable_variables)
+    return _sums(losses, weights, logits, labels)
+
+
+def random_crops(images):
+    """Return a part of each image, at its size: as `RandomResizedCrop` of other libraries."""
+    rng, crops = np.random.default_rng(0), np.empty_like(images)
+    side = images.shape[1]
+    for crop, image in zip(crops, images, strict=True):
+        area, ratio = rng.uniform(LEAST_AREA, 1), np.exp(rng.uniform(-0.28, 0.28))
+        width, height = (min(side, side * np.sqrt(area * r)) for r in (ratio, 1 / ratio))
+        left, top = rng.uniform(0, side - width), rng.uniform(0, side - height)
+        box = (left, top, left + width, top + height)
+        crop[:] = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC, box)
+    return crops
+
+
+class InputsWithCrops(inputs.TrainingInputs):
+    """Keeps the outputs for crops of training images, too: two views more."""
+
+    def _run(self, extractor, views, images, out):
+        if len(views) == 1:  # validation images
+            return super()._run(extractor, views, images, out)
+        for first, pixels in ((0, images), (2, random_crops(images))):
+            super()._run(extractor, views[:2], pixels, out[:, first : first + 2])
+        return out
+
+
+def views_of_crops(frozen, augmentation):
+    return [frozen, frozen.mirror_image] * 2
+
+
+def averaging():
+    """Return a Keras callback that ends with an exponential average of the weights."""
+    import keras
+
+    class Average(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self._means = [variable.numpy() for variable in self.model.trainable_variables]
+            self._n_steps = 0
+
+        def on_train_batch_end(self, batch, logs=None):
+            self._n_steps += 1
+            share = max(1 - AVERAGE_MOMENTUM, 9 / (9 + self._n_steps))
+            for mean, variable in zip(self._means, self.model.trainable_variables, strict=True):
+                mean += share * (variable.numpy() - mean)
+
+        def on_train_end(self, logs=None):
+            if self.model.units is not None:  # not of the head alone
+                for mean, variable in zip(self._means, self.model.trainable_variables, strict=True):
+                    variable.assign(mean)
+
+    return Average()
+
+
+MIXUP = [patch("skcifar._keras.planned_model.PlannedModel._run_batch", mix_batch)]
+CROPS = [
+    patch.object(fit, "TrainingInputs", InputsWithCrops),
+    patch.object(fit, "stored_views", views_of_crops),
+    patch.object(inputs, "stored_views", views_of_crops),
+]
+# Name: parts of skcifar that are replaced, and parameters of one fit or of two, the second of
+# which goes on from the network of the first.
+IDEAS = {
+    "as it is": ([], {}),
+    "MixUp of stored maps": (MIXUP, {}),
+    "two random crops more an image": (CROPS, {}),
+    "exponential average of the weights": ([], {"callbacks": averaging}),
+    "shifted views too": ([], {"augmentation": "flip_translate"}),
+    "top 4 blocks, then top 11": ([], {"fine_tune_blocks": 4}, {}),
+    "half of the epochs at 96 px, then 128 px": ([], {}, {"input_size": 128}),
+    "128 px": ([], {"input_size": 128}),
+    "192 px": ([], {"input_size": 192}),
+}
+
+
+def fitted(X, y, options, first, *second):
+    """Return a fitted classifier; with `second`, its network goes on from that of the first."""
+    first = {**options, **first}
+    if "callbacks" in first:
+        first["callbacks"] = [first["callbacks"]()]
+    if not second:
+        return MobileNetV2Classifier(**first).fit(X, y)
+    n_epochs = options["fine_tune_epochs"] // 2
+    before = MobileNetV2Classifier(**{**first, "fine_tune_epochs": n_epochs}).fit(X, y)
+    (second,) = second
+    classifier = MobileNetV2Classifier(
+        **{**options, **second, "fine_tune_epochs": options["fine_tune_epochs"] - n_epochs}
+    )
+    new_network = MobileNetV2Classifier._frozen_network
+
+    def tuned_network(classifier):
+        return replace(new_network(classifier), weights=before._frozen.weights)
+
+    with patch.object(MobileNetV2Classifier, "_frozen_network", tuned_network):
+        return classifier.fit(X, y)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true", help="45,000 images, 9 epochs")
+    parser.add_argument("--ideas", nargs="+", choices=IDEAS, default=list(IDEAS))
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    arguments = parser.parse_args()
+    print_machine()
+    (X, y), held_out = validation_split()
+    if not arguments.full:
+        X, y = X[:10_000], y[:10_000]
+    options = {
+        **recipes.FAST,
+        "fine_tune_learning_rate": recipes.ACCURATE["fine_tune_learning_rate"],
+        "fine_tune_epochs": 9 if arguments.full else 8,
+        "input_size": 96,
+        "precision": arguments.precision,
+        "random_state": 0,
+    }
+    rows = []
+    for name in arguments.ideas:
+        patches, *fits = IDEAS[name]
+        clear_feature_cache()
+        start = time.perf_counter()
+        with ExitStack() as stack:
+            for replaced in patches:
+                stack.enter_context(replaced)
+            classifier = fitted(X, y, options, *fits)
+        minutes = (time.perf_counter() - start) / 60
+        scores = accuracies(classifier, [held_out])
+        rows.append((name, f"{minutes:.1f}", *(f"{score:.4f}" for score in scores)))
+        print(*rows[-1], flush=True)
+    header = ("accuracy" + suffix for suffix in VIEWS.values())
+    print_table((f"{len(X)} images", "minutes", *header), rows)
+
+
+if __name__ == "__main__":
+    main()
