@@ -20,11 +20,13 @@ from fine_tuning import VIEWS, accuracies, validation_split
 from PIL import Image
 
 from skcifar import MobileNetV2Classifier, clear_feature_cache, recipes
+from skcifar._extraction.extractor import Extractor
 from skcifar._training import fit, inputs
 
 MIXUP_ALPHA = 0.2
 LEAST_AREA = 0.6  # of a crop
 AVERAGE_MOMENTUM = 0.9995  # a step; less at first
+ITERATE_WITH_MAPS = Extractor.iterate_with_maps
 
 
 def mix_batch(model, x, labels, weights, size, learning_rate):
@@ -69,15 +71,14 @@ def random_crops(images):
     return crops
 
 
-class InputsWithCrops(inputs.TrainingInputs):
-    """Keeps the outputs for crops of training images, too: two views more."""
-
-    def _run(self, extractor, views, images, out):
-        if len(views) == 1:  # validation images
-            return super()._run(extractor, views, images, out)
-        for first, pixels in ((0, images), (2, random_crops(images))):
-            super()._run(extractor, views[:2], pixels, out[:, first : first + 2])
-        return out
+def iterate_with_crops(extractor, views, unit, images, progress):
+    """Yield the outputs for crops of the images, too: those of two views more."""
+    outputs = (
+        ITERATE_WITH_MAPS(extractor, views[:2], unit, pixels, progress)
+        for pixels in (images, random_crops(images))
+    )
+    for (rows, of_images), (_, of_crops) in zip(*outputs, strict=True):
+        yield rows, [*of_images, *of_crops]
 
 
 def views_of_crops(frozen, augmentation):
@@ -109,7 +110,7 @@ def averaging():
 
 MIXUP = [patch("skcifar._keras.planned_model.PlannedModel._run_batch", mix_batch)]
 CROPS = [
-    patch.object(fit, "TrainingInputs", InputsWithCrops),
+    patch.object(Extractor, "iterate_with_maps", iterate_with_crops),
     patch.object(fit, "stored_views", views_of_crops),
     patch.object(inputs, "stored_views", views_of_crops),
 ]

@@ -154,6 +154,32 @@ def test_an_image_that_stands_twice_is_run_once(images, monkeypatch):
     assert counted == [20]
 
 
+@pytest.mark.parametrize(
+    ("engine", "feature_layers", "n_known"),
+    [
+        ("tensorflow", "blocks", None),
+        ("openvino", "last", None),
+        ("openvino", "blocks", 0),
+        ("openvino", "depthwise", 7),
+    ],
+)
+def test_one_pass_gives_what_two_would(images, engine, feature_layers, n_known):
+    views = [frozen_network(feature_layers=feature_layers, mirrored=m) for m in (False, True)]
+    images = np.concatenate([images, images[:3]])
+    alone = Extractor(engine)
+    store = None if n_known is None else MemoryStore()
+    extractor = Extractor(engine, store=store)
+    extractor.extract(views[0], images[: n_known or 0])
+    n_told = []
+    for rows, pairs in extractor.iterate_with_maps(views, 13, images, n_told.append):
+        for view, (features, maps) in zip(views, pairs, strict=True):
+            np.testing.assert_array_equal(features, alone.extract(view, images[rows]))
+            np.testing.assert_array_equal(maps, alone.extract(view.below(13), images[rows]))
+    assert sum(n_told) == len(views) * len(images)
+    if store is not None:
+        assert len(store._rows) == len(views) * 20
+
+
 def test_more_features_than_the_store_holds_are_not_kept(images, monkeypatch):
     store = MemoryStore()
     extractor = Extractor("openvino", store=store)
@@ -190,6 +216,8 @@ def test_fingerprint_tells_apart_all_that_decides_the_features():
         dataclasses.replace(frozen, moved_by=(1, 0)),
         dataclasses.replace(frozen, moved_by=(0, 1)),
         dataclasses.replace(frozen, last=13),
+        frozen.with_map_below(13),
+        frozen.with_map_below(14),
         dataclasses.replace(frozen, network=dataclasses.replace(frozen.network, input_size=64)),
     ]
     assert len({variant.fingerprint for variant in variants}) == len(variants)

@@ -96,7 +96,7 @@ def test_loss_does_not_jump_when_blocks_are_unfrozen(data):
     assert history["loss"][20] < history["loss"][19] + 0.05
 
 
-def test_frozen_lower_part_runs_once_an_image_and_view(data, monkeypatch):
+def test_network_runs_once_an_image_and_view(data, monkeypatch):
     run, counts = engines.run_network, {}
 
     def counting(frozen, images, *rest):
@@ -106,8 +106,14 @@ def test_frozen_lower_part_runs_once_an_image_and_view(data, monkeypatch):
 
     monkeypatch.setattr(engines, "run_network", counting)
     options = {"fine_tune_epochs": 3, "fine_tune_blocks": 1, "augmentation": "flip"}
-    MobileNetV2Classifier(**SMALL, **options, pixel_range=(0, 300)).fit(*data)
-    assert counts == {(18, False): 48, (18, True): 48, (16, False): 48, (16, True): 48}
+    classifier = MobileNetV2Classifier(**SMALL, **options, pixel_range=(0, 300)).fit(*data)
+    assert counts == {(18, False): 48, (18, True): 48}
+    # With features that are known, only the lower part.
+    counts.clear()
+    again = clone(classifier).fit(*data)
+    assert counts == {(16, False): 48, (16, True): 48}
+    for tuned, tuned_again in zip(classifier._frozen.weights, again._frozen.weights, strict=True):
+        np.testing.assert_array_equal(tuned_again, tuned)
 
 
 def test_maps_beyond_the_bound_are_kept_in_a_file_with_the_same_result(data, tuned, monkeypatch):

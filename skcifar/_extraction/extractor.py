@@ -84,29 +84,47 @@ class Extractor:
         progress : callable, default=None
             Called with the number of features done since the last call: one an image and view.
         """
-        row_bytes = 4 * math.prod(views[0].feature_shape)
-        image_bytes = images.dtype.itemsize * math.prod(views[0].image_shape)
-        n_bytes = row_bytes * len(views) * len(images)
-        keeps = self.store is not None and n_bytes <= self.store.limit
-        complete = functools.partial(self._complete, keeps, progress or _tell_nobody)
-        size = _chunk_size(max(row_bytes * len(views), image_bytes))
+        complete = functools.partial(self._complete, self._keeps(views, images))
+        look_up = functools.partial(self._look_up, views)
+        return self._iterate(views, look_up, complete, images, progress or _tell_nobody)
+
+    def iterate_with_maps(self, views, unit, images, progress):
+        """Yield (slice of rows, list of pairs, one of each of several whole networks).
+
+        A pair is the features, as `iterate_views` has them, and what the network below `unit` puts
+        out. An image whose features are not known yet goes through each network once for both.
+        """
+        with_maps = {view: view.with_map_below(unit) for view in views}
+        keeps = self._keeps(views, images)
+        complete = functools.partial(self._complete_with_maps, with_maps, keeps)
+        look_up = functools.partial(self._look_up, views, sees_all=True)
+        return self._iterate([*with_maps.values()], look_up, complete, images, progress)
+
+    def _keeps(self, views, images):
+        return self.store is not None and _row_bytes(views) * len(images) <= self.store.limit
+
+    def _iterate(self, networks, look_up, complete, images, progress):
+        """Yield (slice of rows, list of what `complete` makes of them): outputs of `networks`."""
+        image_bytes = images.dtype.itemsize * math.prod(networks[0].image_shape)
+        size = _chunk_size(max(_row_bytes(networks), image_bytes))
         start, faults = 0, []
-        for chunk in looked_at(functools.partial(self._look_up, views), images, size):
+        for chunk in looked_at(look_up, images, size):
             rows = slice(start, start + chunk.n_images)
             start = rows.stop
             faults += chunk.faults
             if not faults:
-                yield rows, [complete(features, chunk) for features in chunk.by_view]
+                yield rows, [complete(features, chunk, progress) for features in chunk.by_view]
             release_mapped_pages(images)
         if faults:
             raise error_about(faults) from faults[0][1].__cause__
 
-    def _look_up(self, views, images):
+    def _look_up(self, views, images, sees_all=False):
         """Return the `_Chunk` of some images: what is known, and pixels to compute the rest of."""
         # Without a store no two images are known to be the same.
         digests = range(len(images)) if self.store is None else images.digests()
         by_view = [self._known_features(view, digests) for view in views]
-        seen = sorted({row for features in by_view for row in features.new})
+        new = {row for features in by_view for row in features.new}
+        seen = range(len(images)) if sees_all else sorted(new)
         return _Chunk(by_view, seen, images.pixels(seen), images.faults)
 
     def _known_features(self, view, digests):
@@ -116,7 +134,7 @@ class Extractor:
             missing = self.store.read(self._store_key(view), digests, values)
         return _Features(view, values, digests, missing)
 
-    def _complete(self, keeps, progress, features, chunk):
+    def _complete(self, keeps, features, chunk, progress):
         """Return all of `features`, those computed that were missing, and kept if wanted."""
         new = features.new
         progress(chunk.n_images - len(new))
@@ -126,10 +144,27 @@ class Extractor:
                 features.view, images, self.engine, self.precision, progress
             )
             features.fill(computed)
-            if keeps:
-                key, digests = self._store_key(features.view), features.digests
-                self.store.write(key, [digests[row] for row in new], computed)
+            self._keep(features, new, keeps)
         return features.values
+
+    def _complete_with_maps(self, with_maps, keeps, features, chunk, progress):
+        """Return `_complete` and what the network below some unit puts out for all images."""
+        network = with_maps[features.view]
+        options = self.engine, self.precision, progress
+        if not features.are_unknown:
+            lower = network.below(network.map_below)
+            maps = engines.run_network(lower, chunk.pixels, *options)
+            return self._complete(keeps, features, chunk, _tell_nobody), maps
+        rows = engines.run_network(network, chunk.pixels, *options)
+        features.values[:], maps = network.split(rows)
+        self._keep(features, features.new, keeps)
+        return features.values, maps
+
+    def _keep(self, features, rows, keeps):
+        """Write the features of these rows to the store, if wanted."""
+        if keeps:
+            key, digests = self._store_key(features.view), features.digests
+            self.store.write(key, [digests[row] for row in rows], features.values[rows])
 
     def _store_key(self, frozen):
         suffix = engines.described(self.engine, self.precision).encode()
@@ -157,6 +192,11 @@ class _Features:
     def new(self):
         """Rows to compute: of equal images one."""
         return sorted(self._first.values())
+
+    @property
+    def are_unknown(self):
+        """Whether those of no image are known."""
+        return len(self._missing) == len(self.values)
 
     def fill(self, computed):
         """Take over the rows `new`, and copy them to those of equal images."""
@@ -196,6 +236,10 @@ class _Chunk(NamedTuple):
 
 def _tell_nobody(n_done):
     """Take what progress there is, where no bar is shown."""
+
+
+def _row_bytes(networks):
+    return 4 * sum(math.prod(network.feature_shape) for network in networks)
 
 
 def _chunk_size(row_bytes):

@@ -47,6 +47,8 @@ class FrozenNetwork:
     feature_layers : {"last", "blocks", "all", "depthwise"}, default="last"
         Of a whole network, the maps that are averaged over the pixels. A lower part puts out its
         last map, and if some of these maps are below its end, flat, with their averages behind.
+    map_below : int, default=None
+        A unit of a whole network: what enters it is put out, too, flat, behind the features.
     """
 
     network: Network
@@ -59,6 +61,7 @@ class FrozenNetwork:
     # Not in the `repr`, so that keys of caches are as they were before these came.
     feature_layers: str = field(default="last", repr=False)
     moved_by: tuple = field(default=(0, 0), repr=False)
+    map_below: int | None = field(default=None, repr=False)
 
     def __post_init__(self):
         if self.last is None:  # a number, as it stands in files and in keys of caches
@@ -97,6 +100,8 @@ class FrozenNetwork:
     @property
     def feature_shape(self):
         """Shape of what comes out for one image."""
+        if self.map_below is not None:
+            return (self.n_features + math.prod(self.network.input_shape(self.map_below)),)
         if self.is_whole:
             return (self.n_features,)
         map_shape = self.network.input_shape(self.last + 1)
@@ -168,6 +173,8 @@ class FrozenNetwork:
             digest.update(self.feature_layers.encode())
         if any(self.moved_by):
             digest.update(repr(self.moved_by).encode())
+        if self.map_below is not None:
+            digest.update(f"map below {self.map_below}".encode())
         for array in self.weights:
             digest.update(np.ascontiguousarray(array))
         return digest.digest()
@@ -179,7 +186,19 @@ class FrozenNetwork:
 
     def below(self, unit):
         """Return the part below `unit`, as a network of its own."""
-        return replace(self, last=unit - 1, weights=self.weights[: self.network.n_arrays(unit - 1)])
+        weights = self.weights[: self.network.n_arrays(unit - 1)]
+        return replace(self, last=unit - 1, weights=weights, map_below=None)
+
+    def with_map_below(self, unit):
+        """Return this network with what enters `unit` behind its features."""
+        return replace(self, map_below=unit)
+
+    def split(self, rows):
+        """Return the features in `rows`, and what the part below `map_below` puts out."""
+        features, maps = np.split(rows, [self.n_features], axis=1)
+        lower = self.below(self.map_below)
+        maps = np.concatenate([maps, features[:, : lower.n_features]], axis=1)
+        return features, maps.reshape(-1, *lower.feature_shape)
 
     def tuned(self, first_unfrozen, arrays):
         """Return the network with other weights in the units from `first_unfrozen` up."""
@@ -198,14 +217,23 @@ def apply_frozen(layers, x, frozen):
         x = layers.from_channels_last(x)
     else:
         x = layers.preprocess(x, frozen.image_shape, frozen.preprocessing)
+    if frozen.map_below is not None:
+        x, lower = apply_with_features(layers, x, frozen, STEM, frozen.map_below - 1)
+        _, upper = apply_with_features(layers, x, frozen, frozen.map_below)
+        return layers.concatenate([*lower, *upper, _flat(layers, x)])
     x, features = apply_with_features(layers, x, frozen, STEM)
     if frozen.is_whole:
         return layers.concatenate(features)
-    x = layers.to_channels_last(x)
-    return layers.concatenate([layers.flatten(x), *features]) if features else x
+    if features:
+        return layers.concatenate([_flat(layers, x), *features])
+    return layers.to_channels_last(x)
 
 
-def apply_with_features(layers, x, frozen, first):
+def _flat(layers, x):
+    return layers.flatten(layers.to_channels_last(x))
+
+
+def apply_with_features(layers, x, frozen, first, last=None):
     """Apply the units of `frozen` from `first` up; return the last map and a list of features.
 
     The features are the averages of its feature layers among these units.
@@ -216,5 +244,6 @@ def apply_with_features(layers, x, frozen, first):
         if name in wanted:
             features.append(layers.pool(x, name))
 
-    x = frozen.network.apply(layers, x, first, frozen.last_needed, tap)
+    last = frozen.last_needed if last is None else last
+    x = frozen.network.apply(layers, x, first, last, tap)
     return x, features

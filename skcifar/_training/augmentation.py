@@ -6,6 +6,7 @@ has to run over them in every epoch.
 """
 
 import copy
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -45,6 +46,18 @@ def stored_views(frozen, augmentation):
     if augmentation == "flip_translate":
         views += [replace(view, translation=number) for number, view in enumerate(views, start=1)]
     return views
+
+
+def warn_of_repeated_work(augmentation, n_images, n_epochs):
+    """Say that the network runs in every epoch, if it does."""
+    if is_drawn_anew(augmentation):
+        warnings.warn(
+            f"augmentation={type(augmentation).__name__} draws new images in every epoch: the "
+            f"network runs over {n_images} images in each of {n_epochs} epochs, not once. "
+            'The views of "flip" and "flip_translate" are computed once.',
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 _UNSUITABLE = {

@@ -12,7 +12,7 @@ from .._extraction.engines import training_precision
 from .._model.head import Head, HeadSettings, Standardization, variance_floor
 from .._model.network import STEM
 from .._validation.labels import check_class_weight
-from .augmentation import is_drawn_anew, stored_views
+from .augmentation import stored_views, warn_of_repeated_work
 from .checkpoint import open_checkpoint
 from .divergence import has_diverged
 from .going_on import check_unchanged, fixed_parameters
@@ -79,10 +79,14 @@ class Fit:
 
     def train_head(self):
         """Train the head on the features of the frozen network."""
-        self._warn_of_repeated_work()
+        parameters = self._parameters
+        n_images, n_epochs = len(self._training.labels), parameters.epochs
+        n_in_all = n_epochs + parameters.fine_tune_epochs
+        warn_of_repeated_work(parameters.augmentation, n_images, n_in_all)
         self._task.begin()
         self._checkpoint = self._open_checkpoint()
-        self._train_head(self._schedule(self._parameters.learning_rate, self._parameters.epochs))
+        schedule = self._schedule(parameters.learning_rate, n_epochs)
+        self._train_head(schedule, first_unfrozen=self._first_unfrozen)
 
     def pass_once(self):
         """Train the head for one pass over the rows, at constant learning rate."""
@@ -96,13 +100,13 @@ class Fit:
 
     def fine_tune(self):
         """Unfreeze the top of the network and train it with the head, if that is wanted."""
-        if not self._parameters.fine_tune_epochs:
+        first_unfrozen = self._first_unfrozen
+        if first_unfrozen is None:
             return
         from .._keras import callbacks, fine_tuning
 
         callbacks.keep_logs(self._callbacks)
         self._fine_tune_start = self._n_epochs
-        first_unfrozen = self._frozen.network.first_unfrozen(self._parameters.fine_tune_blocks)
         training, schedule = self._training, self._fine_tuning_schedule(first_unfrozen)
         maps_by_epoch = self._inputs.maps_by_epoch(self._frozen, first_unfrozen, training.images)
         phase = self._phase(
@@ -145,18 +149,6 @@ class Fit:
         rows, class_weight = self._training, self._parameters.class_weight
         weights = check_class_weight(class_weight, self._classes, rows.labels, rows.weights)
         self._training = rows._replace(weights=weights).without_zero_weights()
-
-    def _warn_of_repeated_work(self):
-        parameters = self._parameters
-        if is_drawn_anew(parameters.augmentation):
-            warnings.warn(
-                f"augmentation={type(parameters.augmentation).__name__} draws new images in every "
-                f"epoch: the network runs over {len(self._training.labels)} images in each of "
-                f"{parameters.epochs + parameters.fine_tune_epochs} epochs, not once. "
-                'The views of "flip" and "flip_translate" are computed once.',
-                UserWarning,
-                stacklevel=5,
-            )
 
     def _open_checkpoint(self):
         """Return where this fit leaves its state, or None."""
@@ -207,12 +199,19 @@ class Fit:
             **options,
         )
 
-    def _train_head(self, schedule, floor=0.0):
+    @property
+    def _first_unfrozen(self):
+        """Lowest unit that fine-tuning trains; None without fine-tuning."""
+        if not self._parameters.fine_tune_epochs:
+            return None
+        return self._frozen.network.first_unfrozen(self._parameters.fine_tune_blocks)
+
+    def _train_head(self, schedule, floor=0.0, first_unfrozen=None):
         """Extract features, and train the head on them; `floor` is that of their variance."""
         from .._keras import callbacks, head_training
 
         self._n_samples_seen += len(self._training.labels)
-        features = self._inputs.features(self._frozen, self._training.images)
+        features = self._inputs.features(self._frozen, self._training.images, first_unfrozen)
         if self._head is None:
             self._head = self._initial_head(features, floor)
         standardize = self._head.standardization.apply_in_place

@@ -36,12 +36,32 @@ class TrainingInputs:
         self._seed = seed
         self._progress = progress
         self._decoded = {}  # pixels of files, by the `id` of an `ImageFiles` that the fit keeps
+        self._maps = None
 
-    def features(self, frozen, images):
-        """Return the features of each view, of shape (n, n_views, n_features)."""
+    def features(self, frozen, images, first_unfrozen=None):
+        """Return the features of each view, of shape (n, n_views, n_features).
+
+        With `first_unfrozen`, `maps_by_epoch` of this unit is to follow: what it needs is kept on
+        the way, where one pass over the images serves both.
+        """
         views = stored_views(frozen, self._augmentation)
         features = np.empty((len(images), len(views), *frozen.feature_shape), np.float32)
-        return self._run(self._extractor, views, images, features)
+        advance = self._progress.advance
+        self._progress.phase("features", len(images) * len(views))
+        if first_unfrozen in (None, STEM) or is_drawn_anew(self._augmentation):
+            for rows, parts in self._extractor.iterate_views(views, images, advance):
+                for number, part in enumerate(parts):
+                    features[rows, number] = part
+            return features
+        shape = frozen.below(first_unfrozen).feature_shape
+        # Training the head takes the features twice.
+        maps = _store_maps((len(images), len(views), *shape), beside=2 * features.nbytes)
+        pairs_by_view = self._extractor.iterate_with_maps(views, first_unfrozen, images, advance)
+        for rows, pairs in pairs_by_view:
+            for number, pair in enumerate(pairs):
+                features[rows, number], maps[rows, number] = pair
+        self._maps = maps.reshape(-1, *shape)
+        return features
 
     def drawn_features(self, frozen, images):
         """Return a function from an epoch to features (n, n_features); None if views are kept."""
@@ -62,30 +82,23 @@ class TrainingInputs:
         """
         if first_unfrozen == STEM:
             return images_by_epoch(self._pixels(images), self._augmentation, self._seed)
-        lower = frozen.below(first_unfrozen)
         if is_drawn_anew(self._augmentation):
-            return self._drawn(lower, images, _store_maps)
-        return same_every_epoch(self._maps(stored_views(lower, self._augmentation), images))
+            return self._drawn(frozen.below(first_unfrozen), images, _store_maps)
+        maps, self._maps = self._maps, None
+        return same_every_epoch(maps)
 
     def held_out_maps(self, frozen, first_unfrozen, images):
         """Return what enters the unit `first_unfrozen` of images as they are."""
         if first_unfrozen == STEM:
             return self._pixels(images)
-        return self._maps([frozen.below(first_unfrozen)], images)
-
-    def _maps(self, views, images):
-        shape = views[0].feature_shape
-        maps = _store_maps((len(images), len(views), *shape))
+        lower = frozen.below(first_unfrozen)
+        maps = _store_maps((len(images), *lower.feature_shape))
         # Not in the store: they are larger than features, and would push these out.
-        self._run(replace(self._extractor, store=None), views, images, maps)
-        return maps.reshape(-1, *shape)
-
-    def _run(self, extractor, views, images, out):
-        self._progress.phase("features", len(images) * len(views))
-        for rows, parts in extractor.iterate_views(views, images, self._progress.advance):
-            for number, part in enumerate(parts):
-                out[rows, number] = part
-        return out
+        extractor = replace(self._extractor, store=None)
+        self._progress.phase("features", len(images))
+        for rows, part in extractor.iterate(lower, images, self._progress.advance):
+            maps[rows] = part
+        return maps
 
     def _pixels(self, images):
         """Return images that every epoch looks at anew: of files, decoded once a fit."""
@@ -120,13 +133,13 @@ _MAPS = "The outputs of the frozen blocks, one for each image and view,"
 _MEMORY_BOUND = 4 * 2**30
 
 
-def _store_maps(shape):
-    return _store(_MAPS, shape, _STORED_DTYPE)
+def _store_maps(shape, beside=0):
+    return _store(_MAPS, shape, _STORED_DTYPE, beside)
 
 
-def _store(what, shape, dtype):
-    """Return an empty array, in memory or in a file."""
-    if math.prod(shape) * dtype.itemsize <= _MEMORY_BOUND:
+def _store(what, shape, dtype, beside=0):
+    """Return an empty array: in memory, if it has room `beside` so many bytes, or in a file."""
+    if math.prod(shape) * dtype.itemsize + beside <= _MEMORY_BOUND:
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile(prefix="skcifar-maps-") as file:  # lives as long as the map
         _reserve(file, math.prod(shape) * dtype.itemsize, what)
