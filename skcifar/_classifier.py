@@ -89,8 +89,8 @@ class MobileNetV2Classifier(BaseImageClassifier):
     weight_decay : float, default=0.0
         Decoupled weight decay of the kernels, applied by the optimizer.
     batch_size : int or "auto", default="auto"
-        Images per training step. "auto" is 64; in a `fit` on fewer than 1,984, 992, 496 or 248
-        images it is 32, 16, 8 or 4, so that an epoch has at least 31 steps or batches of 4.
+        Images per training step. "auto" is 64; in a `fit` on fewer than 2,000, 500, 250 or 125
+        images it is 32, 16, 8 or 4, so that an epoch does not have too few steps.
     epochs : int, default=20
         Passes over the training images.
     augmentation : {None, "flip", "flip_translate"} or keras.layers.Layer, default=None

@@ -226,7 +226,13 @@ def test_learning_curve_display_fits_growing_parts(classifier, images):
 
 def test_validation_curve_display_over_epochs(classifier, images):
     display = ValidationCurveDisplay.from_estimator(
-        classifier, *images, param_name="epochs", param_range=[1, 4], cv=2, error_score="raise"
+        classifier,
+        *images,
+        param_name="epochs",
+        param_range=[1, 4],
+        scoring="neg_log_loss",
+        cv=2,
+        error_score="raise",
     )
     one, four = display.test_scores.mean(axis=1)
     assert four > one

@@ -85,7 +85,7 @@ def test_rectified_rates_are_held_back_and_never_over_the_peak():
 
 @pytest.mark.parametrize(
     ("n_images", "expected"),
-    [(1, 4), (247, 4), (248, 8), (495, 8), (496, 16), (992, 32), (1_983, 32), (1_984, 64)],
+    [(1, 4), (124, 4), (125, 8), (249, 8), (250, 16), (500, 32), (1_999, 32), (2_000, 64)],
 )
 def test_fewer_images_take_smaller_batches(n_images, expected):
     assert choose_batch_size("auto", n_images) == expected

@@ -172,7 +172,7 @@ def test_validation_loss_is_that_of_smoothed_labels(make_classifier, images, new
 def test_validation_rows_weigh_as_they_are_told(make_classifier, images, new_images):
     X_val, y_val = new_images
     weights = np.linspace(0, 1, len(X_val))
-    found = make_classifier(label_smoothing=0.0)
+    found = make_classifier(label_smoothing=0.0, learning_rate=1e-4)
     found.fit(*images, X_val=X_val, y_val=y_val, sample_weight_val=weights)
     expected = log_loss(y_val, found.predict_proba(X_val), sample_weight=weights)
     np.testing.assert_allclose(found.history_["val_loss"][-1], expected, rtol=1e-4)
