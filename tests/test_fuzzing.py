@@ -78,7 +78,14 @@ def _objects(dtype):
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.binary(max_size=3)
 )
-ARRAYS = ANYTHING.flatmap(lambda dtype: hnp.arrays(dtype, SHAPES, **_objects(dtype)))
+
+
+def arrays_of_anything(shape):
+    # Objects are `SCALARS`: Hypothesis would draw of all types that are imported by then.
+    return ANYTHING.flatmap(lambda dtype: hnp.arrays(dtype, shape, **_objects(dtype)))
+
+
+ARRAYS = arrays_of_anything(SHAPES)
 LISTS = st.recursive(SCALARS, lambda items: st.lists(items, max_size=4), max_leaves=12)
 WHATEVER = ARRAYS | PIXELS | LISTS
 
@@ -135,7 +142,7 @@ def test_fit_takes_data_or_says_why_not(classifier, X, y):
 @given(data=st.data(), X=PIXELS)
 def test_fit_takes_labels_and_weights_or_says_why_not(classifier, data, X):
     n = len(X)
-    y = data.draw(hnp.arrays(ANYTHING, n) | st.lists(SCALARS, min_size=n, max_size=n) | LISTS)
+    y = data.draw(arrays_of_anything(n) | st.lists(SCALARS, min_size=n, max_size=n) | LISTS)
     weights = data.draw(st.none() | hnp.arrays(NUMBERS, n) | LISTS)
     with unchanged(classifier):
         outcome(classifier.fit, X, y, weights, allowed=(ValueError, TypeError, TrainingReached))
