@@ -77,6 +77,7 @@ class TrainingInputs:
     def maps_by_epoch(self, frozen, first_unfrozen, images):
         """Return a function from an epoch to what enters the unit `first_unfrozen`.
 
+        Views are those that `features` kept, which was told the unit; they are handed over once.
         Of shape (n * n_views, height, width, channels), or images that are changed as they are
         read if that unit is the first.
         """
