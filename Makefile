@@ -19,7 +19,7 @@ PYTEST := -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reo
 
 # The stamp is younger than everything it was made from, so a second call installs nothing.
 $(INSTALLED)-%: pyproject.toml
-	$(PYTHON) -c "import sys; sys.exit('skcifar needs Python 3.11 to 3.13, found ' + sys.version.split()[0]) if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None"
+	$(PYTHON) -c "import sys; sys.exit('skcifar needs Python 3.11 to 3.13, found ' + sys.version.split()[0] + '. Name another: make PYTHON=python3.12 ...') if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None"
 	@echo "Installing TensorFlow and others into $(VENV) (2.8 GB, some minutes)"
 	test -x "$(BIN)/python" || $(PYTHON) -m venv "$(VENV)"
 	"$(BIN)/python" -m pip install --quiet --upgrade pip

@@ -51,7 +51,6 @@ classifier = make_pipeline(
     MobileNetV2Classifier(
         weights=data.weights,
         epochs=20,
-        batch_size=64,
         random_state=0,
         verbose=1,
     ),

@@ -41,8 +41,9 @@ for path in sorted(folder.glob("*/*.png"))[:3]:
 # %%
 # Load it
 # -------
-# Every picture is brought to the same size. For photographs take 96 to 224 pixels: the network sees
-# the images at the nearest of 96, 128, 160, 192 and 224, and takes longer the larger they are.
+# Every picture is brought to the same size. For photographs take 96 to 224 pixels: by default the
+# network sees images at the nearest of 96, 128, 160, 192 and 224. It takes longer the larger they
+# are.
 
 data = load_image_folder(folder, image_size=96)
 print(f"{len(data.images)} images of shape {data.images.shape[1:]}")

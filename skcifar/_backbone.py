@@ -1,6 +1,5 @@
 """Which frozen network and what to run it the parameters of an estimator stand for."""
 
-import os
 import warnings
 
 import numpy as np
@@ -13,17 +12,15 @@ from ._images.image_files import ImageFiles
 from ._model.frozen import FrozenNetwork
 from ._model.network import FEATURE_LAYERS
 from ._validation.images import IMAGE_CONSTRAINTS, ImageInputMixin
-from ._validation.parameters import check_parameters, instance, integer, option, real
+from ._validation.parameters import PATH, check_parameters, integer, option, real
 from ._validation.pixel_range import resolve_pixel_range
 from ._weights.loading import load_backbone, weight_names
-
-_PATH = instance("a path", str, os.PathLike)
 
 
 def backbone_constraints(network_type):
     """Return the constraints of the parameters that choose a network of `network_type`."""
     return {
-        "weights": option(*weight_names(network_type), None) | _PATH,
+        "weights": option(*weight_names(network_type), None) | PATH,
         "alpha": option(None) | real(0, low_open=True),
         "input_size": option("auto") | integer(network_type.min_input_size),
         **IMAGE_CONSTRAINTS,
@@ -32,7 +29,7 @@ def backbone_constraints(network_type):
 
 
 ENGINE_CONSTRAINTS = {
-    "feature_cache": option("memory", None) | _PATH,
+    "feature_cache": option("memory", None) | PATH,
     "engine": option("auto", *ENGINES),
     "precision": option(*PRECISIONS),
 }

@@ -134,10 +134,10 @@ class MobileNetV2Classifier(BaseImageClassifier):
     engine : {"auto", "tensorflow", "openvino"}, default="auto"
         What runs the network. ``"auto"`` is OpenVINO on a CPU if installed, else TensorFlow.
     precision : {"float32", "bfloat16"}, default="float32"
-        ``"bfloat16"`` takes about half of the time on processors that support it, and predicts
-        another class for 2 to 6 % of the images. Training computes only matrix products in it,
-        those of the head's hidden layers (if TensorFlow has it here) and, in fine-tuning, of
-        1 x 1 convolutions; everything else stays in float32.
+        ``"bfloat16"`` runs the network in about half of the time on processors that support it,
+        and predicts another class for 2 to 6 % of the images. Training computes only matrix
+        products in it, those of the head's hidden layers (if TensorFlow has it here) and, in
+        fine-tuning, of 1 x 1 convolutions; everything else stays in float32.
     checkpoint_dir : path, default=None
         Folder where a fit saves its state after each epoch. An interrupted fit resumes after its
         last finished epoch when it is started again with the same parameters, data and

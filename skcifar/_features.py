@@ -16,7 +16,7 @@ from ._system.progress import progress_bar
 from ._system.rounding import underflow_is_zero
 from ._validation.frames import frames_where
 from ._validation.parameter_names import suggesting_names
-from ._validation.parameters import check_parameters, integer, option
+from ._validation.parameters import VERBOSE, check_parameters
 from ._validation.pixel_range import warn_outside_range
 from ._validation.rollback import unchanged_on_error
 from ._validation.types import (
@@ -37,7 +37,7 @@ def _constraints(network_type):
     return {
         **backbone_constraints(network_type),
         **ENGINE_CONSTRAINTS,
-        "verbose": option(False, True) | integer(0),
+        "verbose": VERBOSE,
     }
 
 
@@ -93,8 +93,8 @@ class MobileNetV2Features(
     engine : {"auto", "tensorflow", "openvino"}, default="auto"
         What runs the network. ``"auto"`` is OpenVINO on a CPU if installed, else TensorFlow.
     precision : {"float32", "bfloat16"}, default="float32"
-        ``"bfloat16"`` takes about half of the time on processors that support it, and predicts
-        another class for 2 to 6 % of the images.
+        ``"bfloat16"`` runs the network in about half of the time on processors that support it,
+        and predicts another class for 2 to 6 % of the images.
     verbose : int, default=0
         1 shows a progress bar.
 

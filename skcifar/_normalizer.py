@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._dask import block_by_block, is_dask_array
 from ._images.given import pictures_in
+from ._model.preprocessing import affine_map
 from ._sklearn_callbacks import CallbackSupportMixin, as_one_task
 from ._system.rounding import underflow_is_zero
 from ._validation.frames import frames_where
@@ -140,9 +141,8 @@ class ImageNormalizer(
         if self.method == "standardize":
             mean, deviation = _channel_statistics(images)
             return 1 / deviation, -mean / deviation
-        (low, high), (new_low, new_high) = self.pixel_range_, _TARGET_RANGES[self.method]
-        scale = (new_high - new_low) / (high - low)
-        return np.full(n_channels, scale), np.full(n_channels, new_low - low * scale)
+        scale, offset = affine_map(self.pixel_range_, _TARGET_RANGES[self.method])
+        return np.full(n_channels, scale), np.full(n_channels, offset)
 
     @block_by_block(_same_shape)
     @underflow_is_zero()
@@ -199,7 +199,10 @@ def _like_input(images, X):
 
 
 def _n_dimensions(X):
-    return X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
+    """Return those of `X`; of a list, which may be ragged, as its first image tells them."""
+    if isinstance(X, (list, tuple)):
+        return 1 + (_n_dimensions(X[0]) if X else 0)
+    return np.ndim(X)
 
 
 def _channel_statistics(images):

@@ -8,11 +8,12 @@ left and right have a meaning, as in text, do without: ``MobileNetV2Classifier(*
 
 Trained on CIFAR-10's 50,000 images with ``precision="bfloat16"``, on two cores of an Intel Xeon
 with AMX, they reach this accuracy on 5,000 test images, as
-``benchmarks/fine_tuning.py --full --refit --precision bfloat16`` prints:
+``benchmarks/fine_tuning.py --full --refit --precision bfloat16`` prints (minutes of a slow hour;
+that machine can be a third quicker):
 
-* ``FAST``: 4.1 minutes, 0.943;
-* ``BALANCED``: 11.7 minutes, 0.954;
-* ``ACCURATE``: 41.9 minutes, 0.967 (in a run of its own).
+* ``FAST``: 5.3 minutes, 0.943;
+* ``BALANCED``: 9.4 minutes, 0.954;
+* ``ACCURATE``: 58.7 minutes, 0.965.
 
 `FAST` leaves `input_size` at "auto": of images above 144 px it sees more than `BALANCED`, up to
 224 px in arrays and 160 px in files, and takes longer. On few images, from five a class on, these

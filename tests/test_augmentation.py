@@ -75,6 +75,21 @@ def test_a_layer_makes_the_network_run_every_epoch_and_the_fit_says_so(data, mon
 
 
 @pytest.mark.filterwarnings(DRAWS_ANEW)
+def test_a_pass_that_goes_on_runs_the_network_over_drawn_images_alone(data, monkeypatch):
+    classifier = MobileNetV2Classifier(**SMALL, augmentation=layer())
+    classifier.partial_fit(*data, classes=np.unique(data[1]))
+    run, n_images = engines.run_network, []
+
+    def counting(frozen, images, *rest):
+        n_images.append(len(images))
+        return run(frozen, images, *rest)
+
+    monkeypatch.setattr(engines, "run_network", counting)
+    classifier.set_params(feature_cache=None).partial_fit(*data)
+    assert n_images == [24]
+
+
+@pytest.mark.filterwarnings(DRAWS_ANEW)
 def test_a_layer_that_changes_the_shape_is_an_error(data):
     classifier = MobileNetV2Classifier(**SMALL, augmentation=keras.layers.CenterCrop(8, 8))
     with pytest.raises(ValueError, match="must keep the shape of the images"):

@@ -240,6 +240,15 @@ def test_states_of_fits_that_were_given_up_are_removed_after_30_days(data, tmp_p
     assert somebody_elses.exists()
 
 
+def test_a_fit_goes_on_however_long_it_was_interrupted(data, tmp_path):
+    interrupt(data, tmp_path, 2)
+    (entry,) = entries(tmp_path)
+    for path in (entry, *entry.iterdir()):
+        os.utime(path, (time.time() - 31 * 24 * 3600,) * 2)
+    # Raises if the first epoch begins.
+    MobileNetV2Classifier(**OPTIONS, checkpoint_dir=tmp_path, callbacks=[StopAt(0)]).fit(*data)
+
+
 def test_folder_that_cannot_be_written_warns_and_the_fit_goes_on(data, tmp_path):
     no_folder = tmp_path / "file"
     no_folder.write_text("in the way")

@@ -142,6 +142,10 @@ def test_errors_say_what_to_pass(fitted, make_classifier, make_features, tmp_pat
         export(make_pipeline(make_features(), LogisticRegression()), path)
     with pytest.raises(NotFittedError):
         export(make_classifier(), path)
+    with pytest.raises(NotFittedError, match="ImageNormalizer"):
+        export(make_pipeline(ImageNormalizer(), fitted), path)
+    with pytest.raises(TypeError, match="Got no step"):
+        export(make_pipeline("passthrough"), path)
     with pytest.raises(FileNotFoundError, match="could not be written"):
         export(fitted, tmp_path / "no folder" / "model")
     monkeypatch.setattr(libraries.importlib.util, "find_spec", lambda name: None)

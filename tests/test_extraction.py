@@ -155,15 +155,16 @@ def test_an_image_that_stands_twice_is_run_once(images, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("engine", "feature_layers", "n_known"),
+    ("engine", "feature_layers", "unit", "n_known"),
     [
-        ("tensorflow", "blocks", None),
-        ("openvino", "last", None),
-        ("openvino", "blocks", 0),
-        ("openvino", "depthwise", 7),
+        ("tensorflow", "blocks", 13, None),
+        ("tensorflow", "depthwise", 18, None),  # of the last block, no feature needs the output
+        ("openvino", "last", 13, None),
+        ("openvino", "blocks", 13, 0),
+        ("openvino", "depthwise", 13, 7),
     ],
 )
-def test_one_pass_gives_what_two_would(images, engine, feature_layers, n_known):
+def test_one_pass_gives_what_two_would(images, engine, feature_layers, unit, n_known):
     views = [frozen_network(feature_layers=feature_layers, mirrored=m) for m in (False, True)]
     images = np.concatenate([images, images[:3]])
     alone = Extractor(engine)
@@ -171,10 +172,10 @@ def test_one_pass_gives_what_two_would(images, engine, feature_layers, n_known):
     extractor = Extractor(engine, store=store)
     extractor.extract(views[0], images[: n_known or 0])
     n_told = []
-    for rows, pairs in extractor.iterate_with_maps(views, 13, images, n_told.append):
+    for rows, pairs in extractor.iterate_with_maps(views, unit, images, n_told.append):
         for view, (features, maps) in zip(views, pairs, strict=True):
             np.testing.assert_array_equal(features, alone.extract(view, images[rows]))
-            np.testing.assert_array_equal(maps, alone.extract(view.below(13), images[rows]))
+            np.testing.assert_array_equal(maps, alone.extract(view.below(unit), images[rows]))
     assert sum(n_told) == len(views) * len(images)
     if store is not None:
         assert len(store._rows) == len(views) * 20
@@ -315,9 +316,13 @@ def test_what_is_computed_on_demand_is_not_pickled():
 
 
 FORKED = """
-import os, warnings
+import os, threading, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, about threads and forks
 from skcifar import MobileNetV2Classifier, load_pretrained
+from skcifar._extraction import feature_cache
+from skcifar._images import decoding
+from skcifar._system import libraries
+from PIL import Image
 from skcifar.datasets import make_images
 
 X, y = make_images(n_samples=20, random_state=0)
@@ -325,9 +330,21 @@ classifier = load_pretrained("cifar10-32px")
 expected = classifier.predict_proba(X)
 classifier.feature_cache = None
 MobileNetV2Classifier(weights="cifar10-32px", epochs=1).fit(X, y)
+held = threading.Event()
+
+def hold_locks():
+    with feature_cache._MEMORY_STORE._lock, libraries._import_lock:
+        with decoding._pil_images, decoding._large_pictures:
+            held.set()
+            threading.Event().wait()
+
+threading.Thread(target=hold_locks, daemon=True).start()
+held.wait()
 child = os.fork()
 if child:
-    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+classifier.feature_cache = "memory"
+assert classifier.predict([Image.fromarray(X[0])]).shape == (1,)
 assert abs(classifier.predict_proba(X) - expected).max() == 0
 try:
     MobileNetV2Classifier(weights="cifar10-32px", epochs=1).fit(X, y)

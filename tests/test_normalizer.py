@@ -124,6 +124,14 @@ def test_pipeline_of_a_notebook_that_asks_for_frames_predicts_as_any(make_classi
     np.testing.assert_array_equal(found, expected)
 
 
+def test_images_of_different_sizes_are_named(images):
+    normalizer = ImageNormalizer().fit(images[0])
+    ragged = [np.zeros((32, 32, 3), np.uint8), np.zeros((64, 64, 3), np.uint8)]
+    for method in (normalizer.fit, normalizer.transform, normalizer.inverse_transform):
+        with pytest.raises(ValueError, match="images of different shapes"):
+            method(ragged)
+
+
 def test_images_are_left_as_they_were(images):
     X = images[0].copy()
     normalizer = ImageNormalizer().fit(X)

@@ -156,6 +156,40 @@ def test_callback_can_stop_training(make_classifier, images):
     assert classifier.n_iter_ == 2
 
 
+def test_a_keras_callback_does_not_undo_what_another_asks_for(make_classifier, images):
+    classifier = make_classifier(epochs=10, callbacks=[StopAfter(5)])
+    assert classifier.set_callbacks(Recorder(stop_after=2)).fit(*images).n_iter_ == 2
+
+
+class Follower:
+    """Keeps what an estimator that is fitted so far knows of its epochs."""
+
+    max_propagation_depth = None
+
+    def __init__(self):
+        self.histories = []
+
+    def setup(self, estimator, context):
+        pass
+
+    teardown = on_fit_task_begin = setup
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        if context.task_name == "epoch":
+            assert fitted_estimator.n_iter_ == len(fitted_estimator.history_["loss"])
+            self.histories.append(fitted_estimator.history_)
+
+
+def test_what_is_fitted_so_far_knows_its_epochs(make_classifier, images):
+    follower = Follower()
+    options = {"epochs": 2, "fine_tune_epochs": 2, "fine_tune_blocks": 0}
+    classifier = make_classifier(**options).set_callbacks(follower).fit(*images)
+    expected = [
+        {name: values[:n] for name, values in classifier.history_.items()} for n in (1, 2, 3, 4)
+    ]
+    assert follower.histories == expected
+
+
 @pytest.mark.parametrize("hook", ["setup", "begin", "end"])
 def test_callback_that_fails_is_torn_down_and_nothing_changes(make_classifier, images, hook):
     recorder = Recorder(fail_at=hook)

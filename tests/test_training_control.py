@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import threading
 import weakref
 
 import keras
@@ -339,6 +340,60 @@ def test_callbacks_run_in_every_fold_of_a_search(make_classifier, images):
 
 def test_callback_can_stop_training(make_classifier, images):
     assert make_classifier(epochs=10, callbacks=[Stopper()]).fit(*images).n_iter_ == 2
+
+
+class BatchStopper(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        self.logs = logs
+        self.model.stop_training = batch == 1
+
+
+@pytest.mark.parametrize("n_tuned", [0, 3])
+def test_callback_can_stop_training_within_an_epoch(make_classifier, images, n_tuned):
+    recorder = BatchRecorder()
+    classifier = make_classifier(batch_size=16, callbacks=[BatchStopper(), recorder])
+    if n_tuned:
+        classifier.set_params(fine_tune_epochs=n_tuned, fine_tune_blocks=1)
+    classifier.fit(*images)
+    n_phases = 2 if n_tuned else 1
+    assert classifier.callbacks_[1].batches == 2 * n_phases
+    assert classifier.n_iter_ == n_phases
+    assert classifier.history_["loss"][0] < 2.5  # a mean of the batches that were seen
+
+
+class NeverStarter(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.model.stop_training = True
+
+
+def test_callback_can_stop_training_before_it_begins(make_classifier, images):
+    X, y = images
+    callbacks = [NeverStarter()]
+    classifier = make_classifier(callbacks=callbacks, fine_tune_epochs=1).fit(X, y)
+    assert (classifier.n_iter_, classifier.history_["loss"]) == (0, [])
+    np.testing.assert_allclose(classifier.predict_proba(X), 1 / classifier.n_classes_, rtol=1e-6)
+    classifier.set_params(callbacks=None, warm_start=True, fine_tune_epochs=0).fit(X, y)
+    classifier.set_params(callbacks=callbacks, epochs=2)
+    expected = classifier.history_
+    assert classifier.fit(X, y).history_ == expected
+
+
+class Reader(keras.callbacks.Callback):
+    def set_model(self, model):
+        super().set_model(model)
+        self.n_weights = len(model.weights)
+
+
+def test_callback_may_read_the_model_when_it_is_given_one(make_classifier, images):
+    (reader,) = make_classifier(callbacks=[Reader()]).fit(*images).callbacks_
+    assert (reader.n_weights > 0, reader.model) == (True, None)
+
+
+def test_callback_that_cannot_be_copied_is_named_before_any_work(make_classifier, images):
+    reader = Reader()
+    reader.lock = threading.Lock()
+    with pytest.raises(TypeError, match=r"The callback Reader cannot be copied.*on_train_begin"):
+        make_classifier(callbacks=[reader], weights="not read").fit(*images)
 
 
 def test_callback_that_listens_to_batches_hears_of_them_and_changes_nothing(

@@ -6,8 +6,8 @@ Are eight in ten predictions with a probability of 0.8 right?
 
 Neural networks tend to be overconfident. Label smoothing, the default here, works against it while
 they are trained. Temperature scaling (scikit-learn 1.8 or later) mends it afterwards: it divides
-the logits by one number, learned on images that were held out. It changes the confidence, and
-hardly any prediction.
+the logits, the scores before they become probabilities, by one number, learned on images that were
+held out. It changes the confidence, and hardly any prediction.
 """
 
 # %%

@@ -51,7 +51,7 @@ def export(
     ValueError
         If `format` is not one of these.
     sklearn.exceptions.NotFittedError
-        If `estimator` is not fitted.
+        If `estimator`, or a step of it, is not fitted.
 
     See Also
     --------
@@ -73,7 +73,8 @@ def export(
     if format not in _FORMATS:
         raise ValueError(f"format must be one of {', '.join(map(repr, _FORMATS))}. Got {format!r}.")
     classifier, normalizers = _parts(estimator)
-    check_is_fitted(classifier)
+    for step in (*normalizers, classifier):
+        check_is_fitted(step)
     _FORMATS[format].write(classifier, normalizers, Path(path))
 
 
@@ -81,10 +82,10 @@ def _parts(estimator):
     """Return the classifier, and the normalizers before it."""
     steps = [step for _, step in estimator.steps] if type(estimator) is Pipeline else [estimator]
     steps = [step for step in steps if step not in (None, "passthrough")]
-    *normalizers, classifier = steps
+    *normalizers, classifier = steps or [None]
     wanted = [isinstance(step, ImageNormalizer) for step in normalizers]
     if not all(wanted) or not isinstance(classifier, BaseImageClassifier):
-        names = " and ".join(type(step).__name__ for step in steps)
+        names = " and ".join(type(step).__name__ for step in steps) or "no step"
         raise TypeError(
             "export takes a MobileNetV2Classifier, or a Pipeline of ImageNormalizer steps and one. "
             f"Got {names}. For a search, pass search.best_estimator_."

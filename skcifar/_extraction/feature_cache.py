@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from .._model.frozen import FORMAT_VERSION
+from .._system.forks import call_in_child
 from .._system.paths import user_path
 from .._validation.types import PathLike
 
@@ -96,6 +97,9 @@ class MemoryStore:
     def __init__(self):
         self._rows = OrderedDict()
         self._n_bytes = 0
+        self.renew_lock()
+
+    def renew_lock(self):
         self._lock = threading.RLock()
 
     @property
@@ -134,6 +138,7 @@ class MemoryStore:
 
 
 _MEMORY_STORE = MemoryStore()
+call_in_child(_MEMORY_STORE.renew_lock)
 
 
 class DiskStore:

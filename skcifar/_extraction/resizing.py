@@ -10,7 +10,7 @@ import math
 import numpy as np
 from scipy.sparse import csr_array
 
-from .._model.preprocessing import resizing_matrix
+from .._model.preprocessing import affine_map, resizing_matrix
 
 # Bytes of an image in float32 above which it is resized before the network: 295 x 295 RGB pixels.
 _LARGE = 2**20
@@ -37,10 +37,7 @@ def resized(images, frozen):
     up, left = frozen.moved_by
     rows = _sampling(height, size, moved_by=up)
     columns = _sampling(width, size, mirrored=frozen.mirrored, moved_by=left)
-    low, high = frozen.pixel_range
-    wanted_low, wanted_high = frozen.network.pixel_range
-    scale = (wanted_high - wanted_low) / (high - low)
-    offset = wanted_low - low * scale
+    scale, offset = affine_map(frozen.pixel_range, frozen.network.pixel_range)
     out = np.empty((len(images), size, size, 3), np.float32)
     for image, target in zip(images, out, strict=True):
         lines = _weighted_lines(rows, image.reshape(height, width * channels))

@@ -8,6 +8,8 @@ from .._system.forks import check_not_forked
 from .._system.interrupts import ctrl_c_waits
 from .._system.libraries import import_keras
 
+# A driver of NVIDIA's, and what Windows offers of its own within WSL2.
+_SIGNS_OF_GPUS = ("/proc/driver/nvidia/version", "/dev/dxg")
 # Fastest of 8, 16, 32 and 64 on two cores at 96 px, in float32 and in bfloat16.
 BATCH_SIZE = 64
 TAKES_FEWER = True
@@ -27,7 +29,7 @@ def has_bfloat16():
 
 def has_gpu():
     """Whether TensorFlow would run on a GPU; it is imported only where a driver is loaded."""
-    if not os.path.exists("/proc/driver/nvidia/version"):
+    if not any(map(os.path.exists, _SIGNS_OF_GPUS)):
         return False
     import_keras()
     import tensorflow as tf

@@ -11,6 +11,7 @@ import threading
 
 import numpy as np
 
+from .._system.forks import call_in_child
 from .bit_depth import eight_bits
 from .sources import open_file
 from .unreadable import UnreadableError
@@ -27,8 +28,16 @@ _MAX_JPEG_SCANS = 200
 
 # Larger ones are decoded one at a time, however many threads there are: 0.1 to 0.7 GB each.
 _LARGE_PIXELS, _LARGE_BYTES = 2**25, 2**26
-_large_pictures = threading.Lock()
-_pil_images = threading.Lock()  # their decoders are not safe to share
+
+
+def _renew_locks():
+    global _large_pictures, _pil_images
+    _large_pictures = threading.Lock()
+    _pil_images = threading.Lock()  # their decoders are not safe to share
+
+
+_renew_locks()
+call_in_child(_renew_locks)
 
 _TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 

@@ -3,6 +3,7 @@
 Imports Keras at the top: import this module inside functions.
 """
 
+import copy
 import warnings
 
 import keras
@@ -81,24 +82,40 @@ class BatchProgress(EpochProgress):
 
 
 class EpochTasks(keras.callbacks.Callback):
-    """Tells a `FitTask` of each epoch, and stops training where one of its callbacks wants that.
+    """Tells a `FitTask` of each epoch.
+
+    It comes before the callbacks of a user, which may change the weights at the end of an epoch;
+    `stop` comes after them, as some say whether training is to stop whatever others said.
 
     Parameters
     ----------
     task : FitTask
     fitted : callable
         From the model to the attributes of an estimator that is fitted so far.
+
+    Attributes
+    ----------
+    stop : keras.callbacks.Callback
+        Stops training after an epoch at whose end a callback of the task wanted that.
     """
 
     def __init__(self, task, fitted):
         super().__init__()
         self._task, self._fitted = task, fitted
+        self.stop = _Stop()
 
     def on_epoch_begin(self, epoch, logs=None):
         self._task.begin_epoch(lambda: self._fitted(self.model))
 
     def on_epoch_end(self, epoch, logs=None):
-        self.model.stop_training |= self._task.end_epoch(lambda: self._fitted(self.model))
+        self.stop.is_wanted = self._task.end_epoch(lambda: self._fitted(self.model))
+
+
+class _Stop(keras.callbacks.Callback):
+    is_wanted = False
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training |= self.is_wanted
 
 
 def _note(logs):
@@ -109,11 +126,12 @@ def _note(logs):
 
 
 def check_callbacks(callbacks):
-    """Raise if one of the `callbacks` that a user passed is no Keras callback.
+    """Raise if one of the `callbacks` that a user passed cannot be used.
 
     Raises
     ------
     TypeError
+        If it is no Keras callback, or cannot be copied.
 
     Warns
     -----
@@ -125,6 +143,14 @@ def check_callbacks(callbacks):
             raise TypeError(
                 f"callbacks must hold instances of keras.callbacks.Callback. Got {callback!r}."
             )
+        try:
+            copy.deepcopy(callback)
+        except Exception as error:  # of any type: it is the callback's own code
+            raise TypeError(
+                f"The callback {type(callback).__name__} cannot be copied, which each fit does "
+                f"({type(error).__name__}: {error}). Open files, locks and connections in its "
+                "on_train_begin, or give it a __deepcopy__ method."
+            ) from error
         if isinstance(callback, keras.callbacks.BackupAndRestore):
             warnings.warn(
                 "BackupAndRestore brings back weights, but neither the epoch nor the phase of an "
@@ -132,6 +158,12 @@ def check_callbacks(callbacks):
                 UserWarning,
                 stacklevel=4,
             )
+
+
+def forget_model(callbacks):
+    """Let callbacks forget the model: a user keeps them, and others use the model."""
+    for callback in callbacks:
+        keras.callbacks.Callback.set_model(callback, None)  # one of its own may look at the model
 
 
 def keep_logs(callbacks):

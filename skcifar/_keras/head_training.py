@@ -22,6 +22,7 @@ def train_head(head, settings, features, phase, *, features_by_epoch=None):
         Where training starts; left as it is.
     settings : HeadSettings
     features : ndarray of shape (n, n_views, n_features), float32
+        None will do with `features_by_epoch`.
     phase : Phase
     features_by_epoch : callable, default=None
         From the number of an epoch to standardised features for it, of shape (n, n_features),
@@ -35,6 +36,8 @@ def train_head(head, settings, features, phase, *, features_by_epoch=None):
     with _borrowed_model(settings) as borrowed:
         borrowed.reset(head)
         estimator = make_head_estimator(borrowed.model, settings.n_classes)
+        if features is None:
+            features = phase.labels[:, None]  # scikeras wants as many rows
         estimator.fit(features, phase.labels, phase=phase, inputs_by_epoch=features_by_epoch)
         history = dict(estimator.history_)
         n_epochs = phase.schedule.first_epoch + len(history["loss"])

@@ -13,7 +13,7 @@ from sklearn.utils import gen_batches
 
 from .._system.interrupts import ctrl_c_waits
 from .._system.threads import one_ahead
-from .callbacks import BestWeights
+from .callbacks import BestWeights, forget_model
 from .faster_parts import FusedAdam
 from .memory import on_one_device
 
@@ -131,6 +131,7 @@ class PlannedModel(keras.Model):
             x = tf.constant(x) if inputs_by_epoch is None else None
         callbacks.on_train_begin()
         history = self._restored(phase.checkpoint)
+        self.history = _History(history)
         for epoch in range(schedule.first_epoch + len(history["loss"]), schedule.end):
             if self.stop_training:
                 break
@@ -148,13 +149,12 @@ class PlannedModel(keras.Model):
             if phase.checkpoint is not None:
                 phase.checkpoint.save(self, history)
         callbacks.on_train_end()
-        for callback in callbacks.callbacks:
-            callback.set_model(None)  # a user keeps the callback, and others use the model
-        return _History(dict(history))
+        forget_model(callbacks.callbacks)
+        return self.history
 
     def _restored(self, checkpoint):
         """Go back to where an interrupted fit was; return the history so far."""
-        history = defaultdict(list)
+        history = defaultdict(list, loss=[])
         if checkpoint is not None:
             self.optimizer.build(self.trainable_variables)
             restored, self.stop_training = checkpoint.restore(self)
@@ -166,7 +166,7 @@ class PlannedModel(keras.Model):
         arrays = x, labels, plan.rows, plan.weights, plan.sizes, plan.learning_rates
         with ctrl_c_waits():
             totals = self._compiled_epoch(*map(tf.convert_to_tensor, arrays)).numpy()
-        return _means(totals, plan)
+        return _means(totals, plan.sizes)
 
     def _run_batchwise(self, x, labels, plan, callbacks):
         self._seed_dropout(plan.dropout_seed)
@@ -180,7 +180,9 @@ class PlannedModel(keras.Model):
                 batch_totals = self._compiled_batch(*map(tf.constant, arrays)).numpy()
             totals += batch_totals
             callbacks.on_train_batch_end(batch, _named(batch_totals / plan.sizes[batch]))
-        return _means(totals, plan)
+            if self.stop_training:
+                break
+        return _means(totals, plan.sizes[: batch + 1])
 
     def _run_epoch(self, x, y, rows, weights, sizes, learning_rates):
         n_batches, totals = tf.shape(rows)[0], tf.zeros(2)
@@ -264,8 +266,8 @@ def _sums(losses, weights, logits, labels):
     return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(weights * correct)])
 
 
-def _means(totals, plan):
-    return _named(totals / plan.sizes.sum())
+def _means(totals, sizes):
+    return _named(totals / sizes.sum())
 
 
 def _named(means):

@@ -91,7 +91,8 @@ class FrozenNetwork:
     def _n_needed_arrays(self):
         if not self.is_whole:
             return len(self.weights)
-        return max(layer.n_arrays for layer in self.features)
+        of_map = 0 if self.map_below is None else self.network.n_arrays(self.map_below - 1)
+        return max(of_map, *(layer.n_arrays for layer in self.features))
 
     @property
     def n_features(self):

@@ -35,6 +35,13 @@ def resizing_matrix(n_in, n_out, *, mirrored=False, moved_by=0):
     return weights[:, ::-1] if mirrored else weights
 
 
+def affine_map(pixel_range, wanted_range):
+    """Return the scale and the offset that map one range to another."""
+    (low, high), (wanted_low, wanted_high) = pixel_range, wanted_range
+    scale = (wanted_high - wanted_low) / (high - low)
+    return scale, wanted_low - low * scale
+
+
 def preprocessing_arrays(network, image_shape, pixel_range, *, mirrored=False, moved_by=(0, 0)):
     """Return what turns images into network input: a scale, an offset and two matrices.
 
@@ -49,10 +56,7 @@ def preprocessing_arrays(network, image_shape, pixel_range, *, mirrored=False, m
     rows : ndarray of shape (height, input_size), float32
     """
     height, width, channels = image_shape
-    low, high = pixel_range
-    wanted_low, wanted_high = network.pixel_range
-    scale = (wanted_high - wanted_low) / (high - low)
-    offset = wanted_low - low * scale
+    scale, offset = affine_map(pixel_range, network.pixel_range)
     to_rgb = np.eye(3, dtype=np.float32) if channels == 3 else np.ones((1, 3), np.float32)
     size, (up, left) = network.input_size, moved_by
     columns = resizing_matrix(width, size, mirrored=mirrored, moved_by=left)

@@ -34,5 +34,13 @@ def forget_in_child(forget):
         for thing in forget():
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
+    call_in_child(after_fork)
+
+
+def call_in_child(function):
+    """Call `function` in each process that is forked from this one.
+
+    Such as one that makes a lock anew: a thread of the parent may have held it, which is not there.
+    """
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=after_fork)
+        os.register_at_fork(after_in_child=function)

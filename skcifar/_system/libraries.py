@@ -10,8 +10,18 @@ import sys
 import tempfile
 import threading
 
+from .forks import call_in_child
+
 # Imports here change what belongs to the whole process, and put it back: one at a time.
 _import_lock = threading.RLock()
+
+
+def _renew_lock():
+    global _import_lock
+    _import_lock = threading.RLock()
+
+
+call_in_child(_renew_lock)
 
 
 def _once(function):

@@ -22,6 +22,8 @@ def progress_bar(verbose):
     try:
         bar.start()
     except LiveError:  # another fit of this process has the screen
+        bar = None
+    if bar is None:
         yield Progress()
         return
     try:

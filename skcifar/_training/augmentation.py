@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from .._extraction.shifting import furthest_shift, shifted
+from .._system.interrupts import ctrl_c_waits
 from .._validation.parameters import option, satisfying
 from .schedule import AUGMENTATION_STREAM
 
@@ -180,7 +181,8 @@ class LayerImages:
         changed = np.empty(images.shape, np.float32)
         for part in gen_batches(len(images), _BATCH_SIZE) if len(images) else ():
             batch = images[part].astype(np.float32)
-            outputs = np.asarray(self._layer(batch, training=True))
+            with ctrl_c_waits():
+                outputs = np.asarray(self._layer(batch, training=True))
             if outputs.shape != batch.shape:
                 raise ValueError(
                     "The layer given as augmentation must keep the shape of the images. It made "

@@ -35,8 +35,8 @@ _IRRELEVANT_PARAMETERS = (
 def open_checkpoint(folder, parameters, seed, *states):
     """Return the `FitCheckpoint` of one fit in `folder`, or None if `folder` is None.
 
-    Entries that nothing was written to for 30 days are removed: those of fits that were given up,
-    or started again with other parameters.
+    Other entries that nothing was written to for 30 days are removed: those of fits that were
+    given up, or started again with other parameters.
 
     Parameters
     ----------
@@ -50,17 +50,20 @@ def open_checkpoint(folder, parameters, seed, *states):
     if folder is None:
         return None
     folder = user_path(folder)
-    _remove_abandoned_entries(folder)
     digest = hashlib.blake2b(digest_size=16)
     relevant = {k: _described(v) for k, v in parameters.items() if k not in _IRRELEVANT_PARAMETERS}
     digest.update(repr((sorted(relevant.items()), seed)).encode())
     for state in states:
         digest.update(b"".join(image_digests(state)) if state.ndim > 1 else state.tobytes())
-    return FitCheckpoint(folder / f"{_ENTRY_PREFIX}{_VERSION}{digest.hexdigest()}")
+    entry = folder / f"{_ENTRY_PREFIX}{_VERSION}{digest.hexdigest()}"
+    _remove_abandoned_entries(folder, entry)
+    return FitCheckpoint(entry)
 
 
-def _remove_abandoned_entries(folder):
+def _remove_abandoned_entries(folder, wanted):
     for entry in folder.glob(f"{_ENTRY_PREFIX}*"):
+        if entry == wanted:
+            continue
         with suppress(OSError):  # removed meanwhile, or somebody else's
             last_write = max(path.stat().st_mtime for path in (entry, *entry.iterdir()))
             if time.time() - last_write > _ABANDONED_AFTER:

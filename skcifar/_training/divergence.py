@@ -15,7 +15,7 @@ def has_diverged(losses, arrays, parameter, value):
     Parameters
     ----------
     losses : list of float
-        Of all epochs.
+        Of all epochs; none if a callback stopped training before the first.
     arrays : list of ndarray
         Weights that were trained.
     parameter, value : str, float
@@ -32,7 +32,7 @@ def has_diverged(losses, arrays, parameter, value):
         If the last loss is not finite: `arrays` are those of an epoch before it.
     """
     is_finite = all(np.isfinite(array).all() for array in arrays)
-    if is_finite and np.isfinite(losses[-1]):
+    if is_finite and np.isfinite(losses[-1:]).all():
         return False
     what = f"Training diverged in epoch {len(losses)} (loss {losses[-1]:g})"
     cure = f"Lower {parameter}={value:g}."

@@ -15,7 +15,7 @@ from .._validation.labels import check_class_weight
 from .augmentation import stored_views, warn_of_repeated_work
 from .checkpoint import open_checkpoint
 from .divergence import has_diverged
-from .going_on import check_unchanged, fixed_parameters
+from .going_on import check_unchanged, extended_history, fixed_parameters, n_epochs
 from .inputs import TrainingInputs
 from .parameters import layer_widths
 from .rows import split_hold_out
@@ -106,7 +106,7 @@ class Fit:
         from .._keras import callbacks, fine_tuning
 
         callbacks.keep_logs(self._callbacks)
-        self._fine_tune_start = self._n_epochs
+        self._fine_tune_start = n_epochs(self._history)
         training, schedule = self._training, self._fine_tuning_schedule(first_unfrozen)
         maps_by_epoch = self._inputs.maps_by_epoch(self._frozen, first_unfrozen, training.images)
         phase = self._phase(
@@ -127,7 +127,7 @@ class Fit:
             phase,
             self._extractor.precision,
         )
-        self._extend_history(history)
+        self._history = extended_history(self._history, history)
         tuned = [*self._frozen.weights, *self._head.weights]
         self._check_convergence(tuned, "fine_tune_learning_rate")
 
@@ -211,12 +211,15 @@ class Fit:
         from .._keras import callbacks, head_training
 
         self._n_samples_seen += len(self._training.labels)
-        features = self._inputs.features(self._frozen, self._training.images, first_unfrozen)
+        images, features = self._training.images, None
+        drawn = self._inputs.drawn_features(self._frozen, images)
+        if drawn is None or self._head is None:  # of drawn images, a first head alone needs more
+            features = self._inputs.features(self._frozen, images, first_unfrozen)
         if self._head is None:
             self._head = self._initial_head(features, floor)
         standardize = self._head.standardization.apply_in_place
-        standardize(features)
-        drawn = self._inputs.drawn_features(self._frozen, self._training.images)
+        if features is not None:
+            standardize(features)
         phase = self._phase(
             "head",
             schedule,
@@ -232,7 +235,7 @@ class Fit:
             phase,
             features_by_epoch=drawn and (lambda epoch: standardize(drawn(epoch))),
         )
-        self._extend_history(history)
+        self._history = extended_history(self._history, history)
         self._check_convergence(self._head.weights, "learning_rate")
 
     def _initial_head(self, features, floor):
@@ -268,6 +271,7 @@ class Fit:
         from .._keras.planned_model import Phase
 
         validation, checkpoint = self._validation, self._checkpoint
+        tasks = EpochTasks(self._task, fitted)
         if checkpoint and checkpoint.exists:
             keep_logs(self._callbacks)
         return Phase(
@@ -277,7 +281,7 @@ class Fit:
             validation=validation
             and (held_out(validation.images), validation.labels, validation.weights),
             best=self._best,
-            callbacks=(progress_callback, EpochTasks(self._task, fitted), *self._callbacks),
+            callbacks=(progress_callback, tasks, *self._callbacks, tasks.stop),
             checkpoint=checkpoint and checkpoint.phase(name, self._best, self._callbacks),
         )
 
@@ -285,20 +289,13 @@ class Fit:
         """Return the attributes of an estimator that is fitted as far as `model` is trained."""
         from .._keras.fine_tuning import tuned_network
 
-        fitted = {**self._learned(), "_head": replace(self._head, weights=model.head.get_weights())}
+        history = extended_history(self._history, model.history.history)
+        head = replace(self._head, weights=model.head.get_weights())
+        fitted = {**self._learned(history), "_head": head}
         if first_unfrozen is None:
             return fitted
         network = tuned_network(self._frozen, first_unfrozen, model)
         return {**fitted, "_frozen": network, "feature_cache": None}  # of one epoch: not kept
-
-    def _extend_history(self, history):
-        """Add epochs; what was measured in some of them only is NaN in the others."""
-        n_before, n_new = self._n_epochs, len(history["loss"])
-        before, now = [np.nan] * n_before, [np.nan] * n_new
-        self._history = {
-            name: [*self._history.get(name, before), *history.get(name, now)]
-            for name in {**self._history, **history}
-        }
 
     def _check_convergence(self, trained, parameter):
         """Raise if arrays that were `trained` are not finite; `parameter` is their step size."""
@@ -306,18 +303,15 @@ class Fit:
         if has_diverged(losses, trained, parameter, value):
             self._head = replace(self._head, optimizer_state=[])  # is not finite
 
-    @property
-    def _n_epochs(self):
-        return len(self._history.get("loss", ()))
-
-    def _learned(self):
+    def _learned(self, history=None):
+        history = self._history if history is None else history
         return {
             "classes_": self._classes,
             "n_classes_": len(self._classes),
             "n_samples_seen_": self._n_samples_seen,
             "engine_": self._extractor.engine,
-            "history_": self._history,
-            "n_iter_": self._n_epochs,
+            "history_": history,
+            "n_iter_": n_epochs(history),
             "fine_tune_start_": self._fine_tune_start,
             "callbacks_": self._callbacks,
             "_frozen": self._frozen,

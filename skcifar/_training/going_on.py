@@ -1,4 +1,4 @@
-"""What may not change between a fit and one that goes on from it."""
+"""What may not change between a fit and one that goes on from it, and what is joined."""
 
 import os
 
@@ -55,6 +55,18 @@ def check_unchanged(classifier):
             f"with other parameters: {', '.join(changed)}. Set them back, or start afresh: with a "
             "clone, or with fit and warm_start=False."
         )
+
+
+def extended_history(history, more):
+    """Return both; what was measured in the epochs of one only is NaN in those of the other."""
+    before, now = [np.nan] * n_epochs(history), [np.nan] * n_epochs(more)
+    return {
+        name: [*history.get(name, before), *more.get(name, now)] for name in {**history, **more}
+    }
+
+
+def n_epochs(history):
+    return len(history.get("loss", ()))
 
 
 def _plain(value):

@@ -1,11 +1,19 @@
 """What the parameters of training may be."""
 
-import os
 from numbers import Integral
 
 import numpy as np
 
-from .._validation.parameters import instance, integer, option, real, satisfying, tuple_of
+from .._validation.parameters import (
+    PATH,
+    VERBOSE,
+    instance,
+    integer,
+    option,
+    real,
+    satisfying,
+    tuple_of,
+)
 from .augmentation import AUGMENTATION_CONSTRAINT
 
 
@@ -53,10 +61,10 @@ def training_constraints(network_type):
 
 
 RUN_CONSTRAINTS = {
-    "checkpoint_dir": option(None) | instance("a path", str, os.PathLike),
+    "checkpoint_dir": option(None) | PATH,
     "callbacks": option(None) | instance("a list of Keras callbacks", list, tuple),
     "random_state": option(None)
     | integer(0, 2**32 - 1)
     | instance("a RandomState", np.random.RandomState),
-    "verbose": option(False, True) | integer(0),
+    "verbose": VERBOSE,
 }

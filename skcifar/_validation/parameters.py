@@ -1,6 +1,7 @@
 """What a constructor parameter may be, and one wording for the error when it is not."""
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -64,6 +65,10 @@ def tuple_of(constraint):
 def instance(words, *types):
     """Return the constraint that a parameter is an instance of `types`."""
     return Constraint(words, lambda value: isinstance(value, types))
+
+
+PATH = instance("a path", str, os.PathLike)
+VERBOSE = option(False, True) | integer(0)
 
 
 def check_parameters(estimator, constraints):
