@@ -202,7 +202,7 @@ def _n_dimensions(X):
     """Return those of `X`; of a list, which may be ragged, as its first image tells them."""
     if isinstance(X, (list, tuple)):
         return 1 + (_n_dimensions(X[0]) if X else 0)
-    return np.ndim(X)
+    return X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
 
 
 def _channel_statistics(images):
