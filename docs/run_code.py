@@ -43,9 +43,11 @@ class Program:
             try:
                 with contextlib.redirect_stdout(printed):
                     exec(compiled, self.names)
-            except (OSError, NameError) as error:
-                # A name is missing where the block that makes it went without its data.
-                if isinstance(error, NameError) and not self.misses_data:
+            except Exception as error:
+                # A search makes an error of its own of an `OSError` in its fits. Later blocks miss
+                # what a block made that went without its data.
+                is_offline = isinstance(error, OSError) or "SKCIFAR_OFFLINE" in str(error)
+                if not (is_offline or self.misses_data):
                     raise
                 self.misses_data = True
                 _logger.info(f"{self.page}: no output, {error}")
