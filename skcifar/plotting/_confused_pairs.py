@@ -21,6 +21,7 @@ from ._drawing import (
 from ._reading import drawn_name, name_classes, to_pictures
 
 _ROW_HEIGHT, _PICTURE_ROW_HEIGHT = 0.28, 0.62  # inches
+_LEAST_ROWS = 3  # that there is room for: fewer bars would be as thick as the whole figure
 
 
 class ConfusedPairsDisplay:
@@ -183,10 +184,14 @@ class ConfusedPairsDisplay:
             self.pictures_.append(self._plot_pictures(row, pictures, row_height))
         return self
 
+    @property
+    def _n_rows(self):
+        return max(_LEAST_ROWS, len(self.pairs))
+
     def _figure_size(self):
         row_height = _ROW_HEIGHT if self.examples is None else _PICTURE_ROW_HEIGHT
         n_examples = max(map(len, self.examples or []), default=0)
-        return 6 + n_examples * _PICTURE_ROW_HEIGHT, 0.8 + row_height * max(3, len(self.pairs))
+        return 6 + n_examples * _PICTURE_ROW_HEIGHT, 0.8 + row_height * self._n_rows
 
     def _plot_bars(self, bar_kw):
         from matplotlib.patches import Rectangle
@@ -197,7 +202,8 @@ class ConfusedPairsDisplay:
         self.bars_ = ax.barh(rows, counts, **{"height": 0.7, **style})
         ax.set_yticks(rows, [self._label(true, predicted) for true, predicted, _ in self.pairs])
         # Counts stand behind the bars; the axes leave room for them.
-        ax.set(xlim=(0, 1.15 * max(counts)), ylim=(len(rows) - 0.5, -0.5))
+        first = (len(rows) - self._n_rows - 1) / 2  # few bars stand in the middle
+        ax.set(xlim=(0, 1.15 * max(counts)), ylim=(first + self._n_rows, first))
         ax.set(xlabel="images", ylabel="true → predicted")
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.spines[["top", "right"]].set_visible(False)
@@ -210,7 +216,7 @@ class ConfusedPairsDisplay:
         counts = self.ax_.bar_label(self.bars_, padding=3)
         figure = self.ax_.get_figure(root=True)
         figure.draw_without_rendering()
-        row_height = self.ax_.get_window_extent().height / len(self.pairs)
+        row_height = self.ax_.get_window_extent().height / self._n_rows
         for texts in (counts, self.ax_.get_yticklabels()):
             shrink_to_fit(texts, max_height=0.9 * row_height)
         return row_height * 72 / figure.dpi

@@ -92,6 +92,22 @@ def test_pictures_lie_right_of_the_bars_and_inside_of_the_figure():
     assert max(extent.x1 for extent in extents) <= display.figure_.bbox.x1
 
 
+@pytest.mark.parametrize("n_pairs", [1, 2])
+def test_few_pairs_have_bars_and_images_of_the_usual_size(n_pairs):
+    y_true = np.zeros(10, int)
+    y_pred = 1 + np.arange(10) % n_pairs
+    images = np.zeros((10, 8, 8, 3))
+    display = ConfusedPairsDisplay.from_predictions(y_true, y_pred, images=images)
+    figure = display.figure_
+    figure.canvas.draw()  # Matplotlib warns of a figure without room for its axes
+    axes = display.ax_.get_window_extent()
+    assert axes.width > 0.3 * figure.bbox.width
+    assert display.bars_[0].get_window_extent().height < axes.height / 3
+    extents = [box.get_window_extent() for boxes in display.pictures_ for box in boxes]
+    assert len(extents) >= 5
+    assert max(extent.x1 for extent in extents) <= figure.bbox.x1
+
+
 def test_given_axes_and_style_are_used():
     _, ax = plt.subplots()
     display = ConfusedPairsDisplay.from_predictions(
