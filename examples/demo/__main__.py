@@ -32,7 +32,7 @@ def make_report(data, path):
     is_quick = run.fit_seconds <= 60
     write_report(
         path,
-        title=f"Can a laptop learn to tell {len(run.names)} kinds of pictures apart in a minute?",
+        title=f"Can a machine learn to tell {len(run.names)} kinds of pictures apart in a minute?",
         answer=(
             f"{'Yes: after' if is_quick else 'After'} {run.fit_seconds:.1f} seconds of training, "
             f"this machine correctly classifies {run.test_accuracy:.1%} of the pictures that it "
