@@ -1,11 +1,12 @@
-"""Fine-tuning with ideas that did not stay, each beside `recipes.FAST` at the rate of `ACCURATE`.
+"""Fine-tuning with ideas, each beside `recipes.FAST` at the rate of `ACCURATE`.
 
     python benchmarks/fine_tuning_ideas.py           # 10,000 training images, 8 epochs
     python benchmarks/fine_tuning_ideas.py --full    # 45,000 images, 9 epochs: hours
     python benchmarks/fine_tuning_ideas.py --ideas "as it is" "MixUp of stored maps"
 
 Accuracy on training images of CIFAR-10 that are kept apart, of the image, mirrored too and moved
-too. None of these ideas is an option: they replace parts of skcifar here.
+too, and log loss of the image. Most of these ideas did not stay, and are no options: they replace
+parts of skcifar here.
 """
 
 import argparse
@@ -18,10 +19,11 @@ import numpy as np
 from common import print_machine, print_table
 from fine_tuning import VIEWS, accuracies, validation_split
 from PIL import Image
+from sklearn.metrics import log_loss
 
 from skcifar import MobileNetV2Classifier, clear_feature_cache, recipes
 from skcifar._extraction.extractor import Extractor
-from skcifar._training import fit, inputs
+from skcifar._training import crops, fit, inputs
 
 MIXUP_ALPHA = 0.2
 LEAST_AREA = 0.6  # of a crop
@@ -114,6 +116,7 @@ CROPS = [
     patch.object(fit, "stored_views", views_of_crops),
     patch.object(inputs, "stored_views", views_of_crops),
 ]
+CROPS_ONLY = [patch.object(crops, "whole_epochs", lambda n_epochs: 0)]
 # Name: parts of skcifar that are replaced, and parameters of one fit or of two, the second of
 # which goes on from the network of the first.
 IDEAS = {
@@ -124,6 +127,9 @@ IDEAS = {
     "shifted views too": ([], {"augmentation": "flip_translate"}),
     "top 4 blocks, then top 11": ([], {"fine_tune_blocks": 4}, {}),
     "half of the epochs at 96 px, then 128 px": ([], {}, {"input_size": 128}),
+    "120 px": ([], {"input_size": 120}),
+    "120 px, crops": ([], {"input_size": 120, "augmentation": "flip_crop"}),
+    "120 px, crops to the end": (CROPS_ONLY, {"input_size": 120, "augmentation": "flip_crop"}),
     "128 px": ([], {"input_size": 128}),
     "192 px": ([], {"input_size": 192}),
 }
@@ -180,10 +186,12 @@ def main():
             classifier = fitted(X, y, options, *fits)
         minutes = (time.perf_counter() - start) / 60
         scores = accuracies(classifier, [held_out])
+        classifier.set_params(test_time_augmentation=False)
+        scores.append(log_loss(held_out[1], classifier.predict_proba(held_out[0])))
         rows.append((name, f"{minutes:.1f}", *(f"{score:.4f}" for score in scores)))
         print(*rows[-1], flush=True)
     header = ("accuracy" + suffix for suffix in VIEWS.values())
-    print_table((f"{len(X)} images", "minutes", *header), rows)
+    print_table((f"{len(X)} images", "minutes", *header, "log loss"), rows)
 
 
 if __name__ == "__main__":

@@ -93,10 +93,12 @@ class MobileNetV2Classifier(BaseImageClassifier):
         images it is 32, 16, 8 or 4, so that an epoch does not have too few steps.
     epochs : int, default=20
         Passes over the training images.
-    augmentation : {None, "flip", "flip_translate"} or keras.layers.Layer, default=None
+    augmentation : {None, "flip", "flip_translate", "flip_crop"} or keras.layers.Layer, default=None
         ``"flip"`` computes the features of each image and of its mirror image, and draws one of
-        them in every epoch; ``"flip_translate"`` adds both shifted by up to an eighth of the side.
-        The network runs two or four times per image instead of once; with
+        them in every epoch; ``"flip_translate"`` adds both shifted by up to an eighth of the side;
+        ``"flip_crop"`` is ``"flip"``, and fine-tuning sees another random part of each view, four
+        fifths of the side, in every epoch but the last sixth (at least one).
+        The network runs two times per image instead of once, with ``"flip_translate"`` four; with
         ``fine_tune_blocks="all"``, images are transformed anew in every epoch of fine-tuning. A
         Keras layer (a copy, given float32 pixels in `pixel_range_`) transforms them anew in every
         epoch of both phases: the network runs over all images in each, and a `UserWarning` says so.
@@ -225,7 +227,7 @@ class MobileNetV2Classifier(BaseImageClassifier):
         weight_decay: float = 0.0,
         batch_size: int | Literal["auto"] = "auto",
         epochs: int = 20,
-        augmentation: Literal["flip", "flip_translate"] | Any | None = None,
+        augmentation: Literal["flip", "flip_translate", "flip_crop"] | Any | None = None,
         fine_tune_epochs: int = 0,
         fine_tune_blocks: int | Literal["all"] = 11,
         fine_tune_learning_rate: float = 5e-4,

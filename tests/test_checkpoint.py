@@ -67,12 +67,19 @@ def interrupt(data, folder, epoch, **options):
 
 
 @pytest.mark.parametrize("epoch", [1, 3, 5])
-@pytest.mark.parametrize("options", [{}, {"early_stopping": True, "augmentation": "flip"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"early_stopping": True, "augmentation": "flip"},
+        {"input_size": 64, "augmentation": "flip_crop"},
+    ],
+)
 def test_goes_on_and_ends_as_if_it_had_not_been_interrupted(data, tmp_path, epoch, options):
     whole = uninterrupted(**options)
     interrupt(data, tmp_path, epoch, **options)
     assert len(entries(tmp_path)) == 1
-    resumed = MobileNetV2Classifier(**OPTIONS, **options, checkpoint_dir=tmp_path)
+    resumed = MobileNetV2Classifier(**{**OPTIONS, **options}, checkpoint_dir=tmp_path)
     heard = []
     resumed.callbacks = [
         keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, _: heard.append(e))

@@ -25,6 +25,12 @@ FITS = {
     "fine-tuning": {"fine_tune_epochs": 1, "fine_tune_blocks": 1},
     "TensorFlow": {"engine": "tensorflow", "feature_cache": None},
     "augmentation": {"augmentation": "flip_translate"},
+    "crops": {
+        "augmentation": "flip_crop",
+        "input_size": 64,
+        "fine_tune_epochs": 2,
+        "fine_tune_blocks": 1,
+    },
     "another optimizer": {"optimizer": "adamw", "weight_decay": 0.01},
 }
 

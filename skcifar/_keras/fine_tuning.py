@@ -16,6 +16,7 @@ from .heads import build_raw_head
 from .layers import KerasLayers, build_features
 from .memory import forget_compiled_steps
 from .planned_model import PlannedModel, make_loss, make_optimizer
+from .sizes import WholeOrCropped
 
 # Rows of the validation set at a time, and the most bytes of them.
 _EVALUATION_BATCH, _EVALUATION_BYTES = 256, 2**27
@@ -33,7 +34,9 @@ BATCH_STATISTICS = False
 NORMALIZATION_IS_TRAINED = False
 
 
-def fine_tune(frozen, head, settings, first_unfrozen, inputs_by_epoch, phase, precision):
+def fine_tune(
+    frozen, head, settings, first_unfrozen, inputs_by_epoch, phase, precision, *, crops=False
+):
     """Train the units from `first_unfrozen` up, and the head.
 
     Parameters
@@ -50,6 +53,8 @@ def fine_tune(frozen, head, settings, first_unfrozen, inputs_by_epoch, phase, pr
         If `best` saw no better weights than those of `head`, all stays as it is.
     precision : {"float32", "bfloat16"}
         That of the products of 1 x 1 convolutions.
+    crops : bool, default=False
+        Whether some epochs have crops of inputs, those of ``frozen.cropped``.
 
     Returns
     -------
@@ -58,7 +63,7 @@ def fine_tune(frozen, head, settings, first_unfrozen, inputs_by_epoch, phase, pr
     history : dict of list of float
     """
     forget_compiled_steps()  # of fits before this one, whose models are gone by now
-    model = _build_top(frozen, head, settings, first_unfrozen, precision)
+    model = _build_top(frozen, head, settings, first_unfrozen, precision, crops)
     history = model.fit(None, phase.labels, phase=phase, inputs_by_epoch=inputs_by_epoch).history
     n_epochs = phase.schedule.first_epoch + len(history["loss"])
     if phase.best is not None:
@@ -77,18 +82,14 @@ def tuned_network(frozen, first_unfrozen, model):
 
 
 @ctrl_c_waits()
-def _build_top(frozen, head, settings, first_unfrozen, precision):
+def _build_top(frozen, head, settings, first_unfrozen, precision, crops):
     """Return the model that is trained, with the weights of `frozen` and `head`."""
     layers = FoldedLayers(precision, NORMALIZATION_IS_TRAINED)
     if BATCH_STATISTICS:
         layers = KerasLayers(batch_normalization=FusedBatchNormalization)
-    units = build_features(frozen, first_unfrozen, layers)
-    needed = frozen.needed_weights
-    units.set_weights(needed[len(needed) - len(units.weights) :])
-    if first_unfrozen == STEM:
-        images = keras.Input(frozen.image_shape, dtype="float32")
-        pixels = KerasLayers().preprocess(images, frozen.image_shape, frozen.preprocessing)
-        units = keras.Model(images, units(pixels))
+    units = _build_units(frozen, first_unfrozen, layers)
+    if crops:
+        units = WholeOrCropped(units, _build_units(frozen.cropped, first_unfrozen, layers))
     row_bytes = 4 * math.prod(units.input_shape[1:])
     model = PlannedModel(
         build_raw_head(head, settings),
@@ -102,3 +103,15 @@ def _build_top(frozen, head, settings, first_unfrozen, precision):
     )
     model.optimizer.build(model.trainable_variables)  # else the step is traced twice
     return model
+
+
+def _build_units(frozen, first_unfrozen, layers):
+    """Return the units that are trained: from the maps that enter them, or from images."""
+    units = build_features(frozen, first_unfrozen, layers)
+    needed = frozen.needed_weights
+    units.set_weights(needed[len(needed) - len(units.weights) :])
+    if first_unfrozen != STEM:
+        return units
+    images = keras.Input(frozen.image_shape, dtype="float32")
+    pixels = KerasLayers().preprocess(images, frozen.image_shape, frozen.preprocessing)
+    return keras.Model(images, units(pixels))

@@ -17,6 +17,8 @@ from .products import product
 class FoldedLayers(KerasLayers):
     """The operations of `KerasLayers`, for training with kept statistics.
 
+    Applied to inputs of another size, an operation is the same layer.
+
     Parameters
     ----------
     precision : {"float32", "bfloat16"}, default="float32"
@@ -29,6 +31,7 @@ class FoldedLayers(KerasLayers):
         super().__init__()
         self._precision = precision
         self._normalization_is_trained = normalization_is_trained
+        self._made = {}
 
     def convolution(self, x, filters, kernel_size, strides, name):
         return x, self.make_convolution(filters, kernel_size, strides, name)
@@ -38,9 +41,11 @@ class FoldedLayers(KerasLayers):
 
     def batch_norm(self, x, epsilon, name):
         inputs, convolution = x
-        normalization = self.make_batch_norm(epsilon, name)
-        normalization.trainable = self._normalization_is_trained
-        self._last = FoldedConvolution(convolution, normalization, self._precision)
+        if name not in self._made:
+            normalization = self.make_batch_norm(epsilon, name)
+            normalization.trainable = self._normalization_is_trained
+            self._made[name] = FoldedConvolution(convolution, normalization, self._precision)
+        self._last = self._made[name]
         return self._last(inputs)
 
     def relu6(self, x, name):

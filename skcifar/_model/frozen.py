@@ -144,6 +144,19 @@ class FrozenNetwork:
         return replace(self, translation=0, moved_by=(0, 0)) if is_shifted else self
 
     @cached_property
+    def cropped(self):
+        """The same network for crops of the images, which it sees at the same scale."""
+        network = self.network.cropped
+        share = network.input_size / self.network.input_size
+        height, width, channels = self.image_shape
+        shape = max(1, round(height * share)), max(1, round(width * share)), channels
+        return replace(self, network=network, image_shape=shape)
+
+    def map_shape(self, unit):
+        """Return the (height, width, channels) that enters `unit`, of the images for the first."""
+        return tuple(self.image_shape) if unit == STEM else self.network.input_shape(unit)
+
+    @cached_property
     def after_resizing(self):
         """The same network for images that were mirrored, resized and scaled already."""
         network = self.network

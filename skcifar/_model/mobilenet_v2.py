@@ -8,7 +8,8 @@ References
 Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -27,6 +28,9 @@ _STAGES = (
 _STEM_FILTERS, _LAST_FILTERS = 32, 1280
 # At 32 px the published CIFAR variant leaves these at stride 1: the last map is 4 x 4, not 1 x 1.
 _UNSTRIDED_FOR_CIFAR = ("stem", 24)
+
+# Side of a crop of the image, in shares of the side.
+_CROP = 4 / 5
 
 _N_BLOCKS = sum(repeats for _, _, repeats, _ in _STAGES)
 _LAST_CONVOLUTION = _N_BLOCKS + 1
@@ -101,6 +105,13 @@ class MobileNetV2:
     @property
     def last_unit(self):
         return _LAST_CONVOLUTION
+
+    @property
+    def cropped(self):
+        # In steps of half a pixel of the last map: most maps have even sides then.
+        strides = [self.stem_stride, *(block.stride for block in self.blocks)]
+        step = math.prod(strides) // 2
+        return replace(self, input_size=step * max(1, round(_CROP * self.input_size / step)))
 
     def input_shape(self, unit):
         """Return the (height, width, channels) that enters `unit`."""

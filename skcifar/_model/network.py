@@ -45,6 +45,10 @@ class Network(Protocol):
     def last_unit(self) -> int:
         """Number of the last unit."""
 
+    @property
+    def cropped(self) -> "Network":
+        """The same network for crops of its images, at their scale; itself if it is too small."""
+
     def input_shape(self, unit: int) -> tuple[int, int, int]:
         """Return the (height, width, channels) that enters `unit`."""
 

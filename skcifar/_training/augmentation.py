@@ -29,7 +29,7 @@ def _is_keras_layer(value):
     )
 
 
-AUGMENTATION_CONSTRAINT = option(None, "flip", "flip_translate") | satisfying(
+AUGMENTATION_CONSTRAINT = option(None, "flip", "flip_translate", "flip_crop") | satisfying(
     "a Keras layer", _is_keras_layer
 )
 
@@ -37,6 +37,11 @@ AUGMENTATION_CONSTRAINT = option(None, "flip", "flip_translate") | satisfying(
 def is_drawn_anew(augmentation):
     """Whether every epoch shows images that no epoch showed before."""
     return augmentation is not None and not isinstance(augmentation, str)
+
+
+def are_cropped(augmentation):
+    """Whether fine-tuning shows crops of the images."""
+    return isinstance(augmentation, str) and augmentation == "flip_crop"
 
 
 def stored_views(frozen, augmentation):
@@ -55,7 +60,7 @@ def warn_of_repeated_work(augmentation, n_images, n_epochs):
         warnings.warn(
             f"augmentation={type(augmentation).__name__} draws new images in every epoch: the "
             f"network runs over {n_images} images in each of {n_epochs} epochs, not once. "
-            'The views of "flip" and "flip_translate" are computed once.',
+            'The views of "flip", "flip_translate" and "flip_crop" are computed once.',
             UserWarning,
             stacklevel=5,
         )
@@ -101,7 +106,7 @@ def images_by_epoch(images, augmentation, seed):
     Parameters
     ----------
     images : ndarray of shape (n, height, width, channels)
-    augmentation : {None, "flip", "flip_translate"} or keras.layers.Layer
+    augmentation : {None, "flip", "flip_translate", "flip_crop"} or keras.layers.Layer
     seed : int
     """
     if augmentation is None:

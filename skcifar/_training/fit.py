@@ -12,7 +12,7 @@ from .._extraction.engines import training_precision
 from .._model.head import Head, HeadSettings, Standardization, variance_floor
 from .._model.network import STEM
 from .._validation.labels import check_class_weight
-from .augmentation import stored_views, warn_of_repeated_work
+from .augmentation import are_cropped, stored_views, warn_of_repeated_work
 from .checkpoint import open_checkpoint
 from .divergence import has_diverged
 from .going_on import check_unchanged, extended_history, fixed_parameters, n_epochs
@@ -108,7 +108,9 @@ class Fit:
         callbacks.keep_logs(self._callbacks)
         self._fine_tune_start = n_epochs(self._history)
         training, schedule = self._training, self._fine_tuning_schedule(first_unfrozen)
-        maps_by_epoch = self._inputs.maps_by_epoch(self._frozen, first_unfrozen, training.images)
+        maps_by_epoch = self._inputs.maps_by_epoch(
+            self._frozen, first_unfrozen, training.images, schedule
+        )
         phase = self._phase(
             "fine_tuning",
             schedule,
@@ -126,6 +128,7 @@ class Fit:
             maps_by_epoch,
             phase,
             self._extractor.precision,
+            crops=are_cropped(self._parameters.augmentation),
         )
         self._history = extended_history(self._history, history)
         tuned = [*self._frozen.weights, *self._head.weights]

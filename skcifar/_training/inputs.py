@@ -15,7 +15,14 @@ import numpy as np
 
 from .._images.image_files import ImageFiles, decode_into
 from .._model.network import STEM
-from .augmentation import images_by_epoch, is_drawn_anew, same_every_epoch, stored_views
+from .augmentation import (
+    are_cropped,
+    images_by_epoch,
+    is_drawn_anew,
+    same_every_epoch,
+    stored_views,
+)
+from .crops import crops_by_epoch
 
 
 class TrainingInputs:
@@ -24,7 +31,7 @@ class TrainingInputs:
     Parameters
     ----------
     extractor : Extractor
-    augmentation : {None, "flip", "flip_translate"} or keras.layers.Layer
+    augmentation : {None, "flip", "flip_translate", "flip_crop"} or keras.layers.Layer
     seed : int
         What drawn images derive from.
     progress : Progress
@@ -74,13 +81,20 @@ class TrainingInputs:
         self._progress.phase("features", len(images))
         return self._extractor.extract(frozen, images, progress=self._progress.advance)
 
-    def maps_by_epoch(self, frozen, first_unfrozen, images):
-        """Return a function from an epoch to what enters the unit `first_unfrozen`.
+    def maps_by_epoch(self, frozen, first_unfrozen, images, schedule):
+        """Return a function from an epoch of `schedule` to what enters the unit `first_unfrozen`.
 
         Views are those that `features` kept, which was told the unit; they are handed over once.
         Of shape (n * n_views, height, width, channels), or images that are changed as they are
         read if that unit is the first.
         """
+        inputs_by_epoch = self._whole_maps_by_epoch(frozen, first_unfrozen, images)
+        if not are_cropped(self._augmentation):
+            return inputs_by_epoch
+        shapes = (network.map_shape(first_unfrozen) for network in (frozen, frozen.cropped))
+        return crops_by_epoch(inputs_by_epoch, len(images) * schedule.n_views, *shapes, schedule)
+
+    def _whole_maps_by_epoch(self, frozen, first_unfrozen, images):
         if first_unfrozen == STEM:
             return images_by_epoch(self._pixels(images), self._augmentation, self._seed)
         if is_drawn_anew(self._augmentation):

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 _N_SEEDS = 2**31 - 1
 
 # Streams of random numbers that derive from one seed.
-_INITIAL_HEAD, _ORDER, _DROPOUT, AUGMENTATION_STREAM = range(4)
+_INITIAL_HEAD, _ORDER, _DROPOUT, AUGMENTATION_STREAM, CROP_STREAM = range(5)
 
 
 def draw_seed(random_state):

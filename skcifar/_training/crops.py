@@ -1,0 +1,89 @@
+"""Random crops of what enters the trained blocks, cut out of what is stored for the whole image.
+
+The trained blocks see a crop at the scale at which they see the whole image: a step on crops
+takes two thirds of the time, every epoch shows others, and nothing below is run again. The last
+epochs show whole images, as predicting does; without these, probabilities come out too even.
+
+References
+----------
+Touvron et al., "Fixing the train-test resolution discrepancy", NeurIPS 2019.
+"""
+
+import math
+
+import numpy as np
+
+from .schedule import CROP_STREAM
+
+# Of the epochs, at least one. 20,000 training images of CIFAR-10, 120 px, 12 epochs of the top 11
+# blocks at 3e-4; accuracy and log loss on 15,000 others: 0.937, 0.371 with none, 0.943, 0.254
+# with two.
+_SHARE_OF_WHOLE = 1 / 6
+
+
+def crops_by_epoch(inputs_by_epoch, n_rows, map_shape, crop_shape, schedule):
+    """Return a function from an epoch to crops of its inputs, or to whole ones in the last epochs.
+
+    Parameters
+    ----------
+    inputs_by_epoch : callable
+        From an epoch to `n_rows` rows of `map_shape`, or flat ones with features behind the map.
+    n_rows : int
+    map_shape, crop_shape : (height, width, channels)
+    schedule : Schedule
+    """
+
+    def of_epoch(epoch):
+        inputs = inputs_by_epoch(epoch)
+        if epoch >= schedule.end - whole_epochs(schedule.n_epochs):
+            return inputs
+        rng = np.random.default_rng([schedule.seed, CROP_STREAM, epoch])
+        spare = np.subtract(map_shape[:2], crop_shape[:2])
+        corners = rng.integers(spare, size=(n_rows, 2), endpoint=True)
+        return Crops(inputs, map_shape, crop_shape, corners)
+
+    return of_epoch
+
+
+def whole_epochs(n_epochs):
+    """Return how many of so many epochs, the last ones, see whole inputs."""
+    return max(1, round(_SHARE_OF_WHOLE * n_epochs))
+
+
+class Crops:
+    """Maps of which a part is cut out when rows are asked for.
+
+    Parameters
+    ----------
+    inputs : ndarray, or other object that returns one for an array of row numbers
+        Rows of `map_shape`, or flat ones with features behind the map, which stay.
+    map_shape, crop_shape : (height, width, channels)
+    corners : ndarray of shape (n, 2), int
+        The row and column where the crop of each begins.
+    """
+
+    def __init__(self, inputs, map_shape, crop_shape, corners):
+        self._inputs, self._map_shape, self._crop_shape = inputs, map_shape, crop_shape
+        self._corners = corners
+
+    def __getitem__(self, numbers):
+        rows = self._inputs[numbers]
+        n_rows, size = len(rows), math.prod(self._map_shape)
+        maps = rows if rows.ndim == 4 else rows[:, :size].reshape(n_rows, *self._map_shape)
+        crops = cut_out(maps, self._corners[numbers], self._crop_shape[:2])
+        if rows.ndim == 4:
+            return crops
+        return np.concatenate([crops.reshape(n_rows, -1), rows[:, size:]], axis=1)
+
+
+def cut_out(maps, corners, shape):
+    """Return the part of each map of `shape`, (height, width), whose upper left corner is given.
+
+    Parameters
+    ----------
+    maps : ndarray of shape (n, height, width, channels)
+    corners : ndarray of shape (n, 2), int
+    shape : (height, width)
+    """
+    rows, columns = (corners[:, [axis]] + np.arange(shape[axis]) for axis in (0, 1))
+    return maps[np.arange(len(maps))[:, None, None], rows[:, :, None], columns[:, None, :]]
