@@ -116,7 +116,7 @@ CROPS = [
     patch.object(fit, "stored_views", views_of_crops),
     patch.object(inputs, "stored_views", views_of_crops),
 ]
-CROPS_ONLY = [patch.object(crops, "whole_epochs", lambda n_epochs: 0)]
+NONE_WHOLE = [patch.object(crops, "first_whole_epoch", lambda schedule: schedule.end)]
 # Name: parts of skcifar that are replaced, and parameters of one fit or of two, the second of
 # which goes on from the network of the first.
 IDEAS = {
@@ -129,7 +129,10 @@ IDEAS = {
     "half of the epochs at 96 px, then 128 px": ([], {}, {"input_size": 128}),
     "120 px": ([], {"input_size": 120}),
     "120 px, crops": ([], {"input_size": 120, "augmentation": "flip_crop"}),
-    "120 px, crops to the end": (CROPS_ONLY, {"input_size": 120, "augmentation": "flip_crop"}),
+    "120 px, crops to the end": (
+        NONE_WHOLE,
+        {"input_size": 120, "augmentation": "flip_crop"},
+    ),
     "128 px": ([], {"input_size": 128}),
     "192 px": ([], {"input_size": 192}),
 }

@@ -96,8 +96,8 @@ class MobileNetV2Classifier(BaseImageClassifier):
     augmentation : {None, "flip", "flip_translate", "flip_crop"} or keras.layers.Layer, default=None
         ``"flip"`` computes the features of each image and of its mirror image, and draws one of
         them in every epoch; ``"flip_translate"`` adds both shifted by up to an eighth of the side;
-        ``"flip_crop"`` is ``"flip"``, and fine-tuning sees another random part of each view, four
-        fifths of the side, in every epoch but the last sixth (at least one).
+        ``"flip_crop"`` is ``"flip"``, and fine-tuning sees another random part of each view, about
+        four fifths of the side, in every epoch but the last sixth (at least one).
         The network runs two times per image instead of once, with ``"flip_translate"`` four; with
         ``fine_tune_blocks="all"``, images are transformed anew in every epoch of fine-tuning. A
         Keras layer (a copy, given float32 pixels in `pixel_range_`) transforms them anew in every

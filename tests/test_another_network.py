@@ -44,6 +44,9 @@ class ToyNetwork:
             return (self.input_size, self.input_size, 3)
         return (-(-self.input_size // 2), -(-self.input_size // 2), self.width)
 
+    def cropped(self, share):
+        return ToyNetwork(round(share * self.input_size), self.alpha)
+
     def n_arrays(self, last):
         return 5 * (last + 1)  # of each unit a kernel and four of its normalisation
 
@@ -145,6 +148,16 @@ def test_fine_tuning_changes_the_unfrozen_units_alone(toy, blocks, n_kept):
     changed = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
     assert changed == is_trained
     assert tuned.n_iter_ == 9
+
+
+@pytest.mark.parametrize("blocks", [1, "all"])
+def test_crops_are_trained_on(toy, new_images, blocks):
+    options = {"fine_tune_epochs": 2, "fine_tune_blocks": blocks}
+    flipped, cropped = (
+        toy(augmentation=augmentation, **options) for augmentation in ("flip", "flip_crop")
+    )
+    assert cropped.history_["loss"][8] != flipped.history_["loss"][8]
+    assert cropped.score(*new_images) > 0.9
 
 
 def test_more_blocks_than_it_has_are_refused(images):

@@ -72,7 +72,7 @@ def interrupt(data, folder, epoch, **options):
     [
         {},
         {"early_stopping": True, "augmentation": "flip"},
-        {"input_size": 64, "augmentation": "flip_crop"},
+        {"input_size": 64, "fine_tune_blocks": 5, "augmentation": "flip_crop"},
     ],
 )
 def test_goes_on_and_ends_as_if_it_had_not_been_interrupted(data, tmp_path, epoch, options):

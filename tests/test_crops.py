@@ -3,28 +3,29 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.metrics import log_loss
 
 from skcifar import MobileNetV2Classifier
 from skcifar._keras.folded_layers import FoldedLayers
 from skcifar._keras.layers import build_features
 from skcifar._keras.sizes import WholeOrCropped
 from skcifar._model.mobilenet_v2 import MobileNetV2
-from skcifar._training.crops import crops_by_epoch, cut_out
+from skcifar._training.crops import CROP_SHARE, crops_by_epoch, cut_out
 from skcifar._training.schedule import Schedule
 from skcifar.datasets import make_images
 
-# A network of 64 px sees crops of 48.
+# A network of 64 px sees crops of 48; what enters its top five blocks is 4 x 4 pixels, or 3 x 3.
 SMALL = {
     "weights": None,
     "alpha": 0.35,
     "input_size": 64,
     "epochs": 2,
     "fine_tune_epochs": 2,
-    "fine_tune_blocks": 2,
+    "fine_tune_blocks": 5,
     "random_state": 0,
     "augmentation": "flip_crop",
 }
-UNIT = 7
+UNIT = 13
 
 
 @pytest.fixture(scope="module")
@@ -88,25 +89,29 @@ def test_rows_may_be_maps():
     ],
 )
 def test_crops_are_about_four_fifths_of_the_side(variant, size, cropped):
-    assert MobileNetV2(size, variant=variant).cropped == MobileNetV2(cropped, variant=variant)
+    network = MobileNetV2(size, variant=variant)
+    assert network.cropped(CROP_SHARE) == MobileNetV2(cropped, variant=variant)
 
 
 def test_crops_of_images_have_their_shape_and_scale(tuned):
     assert tuned._frozen.image_shape == (40, 30, 3)
-    cropped = tuned._frozen.cropped
+    cropped = tuned._frozen.cropped(CROP_SHARE)
     assert cropped.image_shape == (30, 22, 3)
     assert cropped.network.input_size == 48
+    assert tuned._frozen.map_shape(UNIT) == (4, 4, 32)
+    assert cropped.map_shape(UNIT) == (3, 3, 32)
 
 
 def test_both_sizes_have_the_same_layers(tuned):
     frozen, layers = tuned._frozen, FoldedLayers()
-    whole, small = (build_features(part, UNIT, layers) for part in (frozen, frozen.cropped))
+    cropped = frozen.cropped(CROP_SHARE)
+    whole, small = (build_features(part, UNIT, layers) for part in (frozen, cropped))
     units = WholeOrCropped(whole, small)
     assert len(units.trainable_variables) == len(whole.trainable_variables)
     needed = frozen.needed_weights
     units.whole.set_weights(needed[len(needed) - len(whole.weights) :])
     # On a crop, what a network of that size makes of it.
-    alone = build_features(frozen.cropped, UNIT)
+    alone = build_features(cropped, UNIT)
     alone.set_weights(units.get_weights())
     x = np.random.default_rng(0).random((2, *small.input_shape[1:])).astype(np.float32)
     np.testing.assert_allclose(units(x), alone(x), rtol=1e-4, atol=1e-5)
@@ -136,10 +141,29 @@ def test_any_part_of_the_network_can_be_trained(data, tuned, blocks, feature_lay
     np.testing.assert_allclose(model, probabilities, atol=1e-4)
 
 
-def test_validation_images_are_whole(data):
+def test_validation_images_are_whole(data, tuned):
     X, y = data
-    classifier = MobileNetV2Classifier(**SMALL, early_stopping=True).fit(X, y)
-    assert len(classifier.history_["val_loss"]) == classifier.n_iter_
+    options = {"fine_tune_epochs": 3, "label_smoothing": 0.0}
+    classifier = clone(tuned).set_params(**options).fit(X, y, X_val=X, y_val=y)
+    expected = log_loss(y, classifier.predict_proba(X))
+    assert classifier.history_["val_loss"][-1] == pytest.approx(expected, abs=1e-4)
+
+
+def test_early_stopping_waits_for_whole_images(data, tuned):
+    """However little the epochs on crops are worth."""
+    options = {"fine_tune_epochs": 6, "fine_tune_learning_rate": 10.0, "n_iter_no_change": 1}
+    classifier = clone(tuned).set_params(**options, early_stopping=True)
+    losses = classifier.fit(*data).history_["val_loss"]
+    assert min(losses[2:]) > min(losses[:2])
+    assert len(losses) == 2 + 6
+
+
+def test_maps_of_few_pixels_stay_whole(data, tuned):
+    flipped, cropped = (
+        clone(tuned).set_params(augmentation=augmentation, fine_tune_blocks=1).fit(*data)
+        for augmentation in ("flip", "flip_crop")
+    )
+    assert cropped.history_ == flipped.history_
 
 
 def test_warm_starts_go_on(data, tuned):

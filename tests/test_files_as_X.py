@@ -501,7 +501,7 @@ def test_pixels_that_every_epoch_needs_go_to_a_file_if_they_are_many(
     monkeypatch.setattr(inputs, "_MEMORY_BOUND", bound)
     files = ImageFiles(paths, image_size=SIDE)
     of_fit = inputs.TrainingInputs(Extractor("openvino"), None, 0, Progress())
-    of_epoch = of_fit.maps_by_epoch(None, STEM, files)
+    of_epoch = of_fit.maps_by_epoch(None, STEM, files, None)
     assert type(of_epoch(0)) is kind
     np.testing.assert_array_equal(of_epoch(0), pixels)
     assert of_fit.held_out_maps(None, STEM, files) is of_epoch(5)

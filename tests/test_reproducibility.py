@@ -29,7 +29,7 @@ FITS = {
         "augmentation": "flip_crop",
         "input_size": 64,
         "fine_tune_epochs": 2,
-        "fine_tune_blocks": 1,
+        "fine_tune_blocks": 5,
     },
     "another optimizer": {"optimizer": "adamw", "weight_decay": 0.01},
 }

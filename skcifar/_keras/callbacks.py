@@ -20,18 +20,23 @@ class BestWeights(keras.callbacks.Callback):
     ----------
     patience : int
         Epochs without a lower loss before training stops.
+
+    Attributes
+    ----------
+    patient_until : int
+        Epochs before this one do not count.
     """
 
     def __init__(self, patience):
         super().__init__()
-        self.patience = patience
+        self.patience, self.patient_until = patience, 0
         self.loss, self.waited, self.weights = np.inf, 0, None
 
     def on_train_begin(self, logs=None):
         self.waited, self.weights = 0, None
 
     def on_epoch_end(self, epoch, logs=None):
-        self.waited += 1
+        self.waited += epoch >= self.patient_until
         if logs["val_loss"] < self.loss:
             self.loss, self.waited = logs["val_loss"], 0
             self.weights = self.model.get_weights()

@@ -26,7 +26,8 @@ _EVALUATION_BATCH, _EVALUATION_BYTES = 256, 2**27
 # another function: on the digits the loss jumps from 0.04 to 8 (stored: to 0.17). And they end
 # lower: on 10,000 of CIFAR-10's training images, four epochs of the top 4 blocks at 96 px and
 # 5e-4, 0.865 of 3,000 other training images against 0.878. That is what
-# `benchmarks/fine_tuning.py --choices` compares; nothing else sets it, nor what follows.
+# `benchmarks/fine_tuning.py --choices` compares; nothing else sets it, nor what follows. Crops
+# do not work with it: two sizes share their layers in `FoldedLayers` alone.
 BATCH_STATISTICS = False
 # Its scale and shift stay as they are, too: training them takes 7 % of a step and is worth nothing.
 # 5,000 training images, four epochs at 96 px and 5e-4, 3,000 others, bfloat16, three seeds: top 4
@@ -35,7 +36,7 @@ NORMALIZATION_IS_TRAINED = False
 
 
 def fine_tune(
-    frozen, head, settings, first_unfrozen, inputs_by_epoch, phase, precision, *, crops=False
+    frozen, head, settings, first_unfrozen, inputs_by_epoch, phase, precision, *, cropped=None
 ):
     """Train the units from `first_unfrozen` up, and the head.
 
@@ -53,8 +54,8 @@ def fine_tune(
         If `best` saw no better weights than those of `head`, all stays as it is.
     precision : {"float32", "bfloat16"}
         That of the products of 1 x 1 convolutions.
-    crops : bool, default=False
-        Whether some epochs have crops of inputs, those of ``frozen.cropped``.
+    cropped : FrozenNetwork, default=None
+        `frozen` for crops, if some epochs have these.
 
     Returns
     -------
@@ -63,7 +64,7 @@ def fine_tune(
     history : dict of list of float
     """
     forget_compiled_steps()  # of fits before this one, whose models are gone by now
-    model = _build_top(frozen, head, settings, first_unfrozen, precision, crops)
+    model = _build_top(frozen, head, settings, first_unfrozen, precision, cropped)
     history = model.fit(None, phase.labels, phase=phase, inputs_by_epoch=inputs_by_epoch).history
     n_epochs = phase.schedule.first_epoch + len(history["loss"])
     if phase.best is not None:
@@ -82,14 +83,14 @@ def tuned_network(frozen, first_unfrozen, model):
 
 
 @ctrl_c_waits()
-def _build_top(frozen, head, settings, first_unfrozen, precision, crops):
+def _build_top(frozen, head, settings, first_unfrozen, precision, cropped):
     """Return the model that is trained, with the weights of `frozen` and `head`."""
     layers = FoldedLayers(precision, NORMALIZATION_IS_TRAINED)
     if BATCH_STATISTICS:
         layers = KerasLayers(batch_normalization=FusedBatchNormalization)
     units = _build_units(frozen, first_unfrozen, layers)
-    if crops:
-        units = WholeOrCropped(units, _build_units(frozen.cropped, first_unfrozen, layers))
+    if cropped is not None:
+        units = WholeOrCropped(units, _build_units(cropped, first_unfrozen, layers))
     row_bytes = 4 * math.prod(units.input_shape[1:])
     model = PlannedModel(
         build_raw_head(head, settings),

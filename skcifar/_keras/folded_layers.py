@@ -17,7 +17,7 @@ from .products import product
 class FoldedLayers(KerasLayers):
     """The operations of `KerasLayers`, for training with kept statistics.
 
-    Applied to inputs of another size, an operation is the same layer.
+    Applied again, to inputs of another size, a convolution is the same layer.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ class PlannedModel(keras.Model):
         self._batch_statistics = batch_statistics
         self._evaluation_batch = evaluation_batch
         self._compiled_epoch = tf.function(self._run_epoch, reduce_retracing=True)
-        self._compiled_batch = tf.function(self._run_batch)
+        self._compiled_batch = tf.function(self._run_batch)  # knows shapes: `WholeOrCropped` asks
         self._compiled_logits = tf.function(self._run_logits, reduce_retracing=True)
         self.built = True  # its parts are
 

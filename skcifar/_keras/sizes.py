@@ -25,7 +25,7 @@ class WholeOrCropped(keras.Model):
         return self.whole.input_shape
 
     def get_weights(self):
-        """Return those of `whole`."""
+        """Return those of `whole`; `cropped` has but its own matrices that resize images."""
         return self.whole.get_weights()
 
     def call(self, inputs, training=False):

@@ -143,10 +143,9 @@ class FrozenNetwork:
         is_shifted = self.translation or any(self.moved_by)
         return replace(self, translation=0, moved_by=(0, 0)) if is_shifted else self
 
-    @cached_property
-    def cropped(self):
-        """The same network for crops of the images, which it sees at the same scale."""
-        network = self.network.cropped
+    def cropped(self, share):
+        """Return the same network for crops of about this share of the sides, at their scale."""
+        network = self.network.cropped(share)
         share = network.input_size / self.network.input_size
         height, width, channels = self.image_shape
         shape = max(1, round(height * share)), max(1, round(width * share)), channels

@@ -29,9 +29,6 @@ _STEM_FILTERS, _LAST_FILTERS = 32, 1280
 # At 32 px the published CIFAR variant leaves these at stride 1: the last map is 4 x 4, not 1 x 1.
 _UNSTRIDED_FOR_CIFAR = ("stem", 24)
 
-# Side of a crop of the image, in shares of the side.
-_CROP = 4 / 5
-
 _N_BLOCKS = sum(repeats for _, _, repeats, _ in _STAGES)
 _LAST_CONVOLUTION = _N_BLOCKS + 1
 BATCH_NORM_EPSILON = 1e-3
@@ -106,12 +103,12 @@ class MobileNetV2:
     def last_unit(self):
         return _LAST_CONVOLUTION
 
-    @property
-    def cropped(self):
+    def cropped(self, share):
+        """Return the same network for crops of about this share of the side."""
         # In steps of half a pixel of the last map: most maps have even sides then.
         strides = [self.stem_stride, *(block.stride for block in self.blocks)]
         step = math.prod(strides) // 2
-        return replace(self, input_size=step * max(1, round(_CROP * self.input_size / step)))
+        return replace(self, input_size=step * max(1, round(share * self.input_size / step)))
 
     def input_shape(self, unit):
         """Return the (height, width, channels) that enters `unit`."""

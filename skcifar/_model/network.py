@@ -45,9 +45,8 @@ class Network(Protocol):
     def last_unit(self) -> int:
         """Number of the last unit."""
 
-    @property
-    def cropped(self) -> "Network":
-        """The same network for crops of its images, at their scale; itself if it is too small."""
+    def cropped(self, share: float) -> "Network":
+        """Return the same network for crops, about this share of the side; equal if too small."""
 
     def input_shape(self, unit: int) -> tuple[int, int, int]:
         """Return the (height, width, channels) that enters `unit`."""

@@ -39,8 +39,8 @@ def is_drawn_anew(augmentation):
     return augmentation is not None and not isinstance(augmentation, str)
 
 
-def are_cropped(augmentation):
-    """Whether fine-tuning shows crops of the images."""
+def is_cropped(augmentation):
+    """Whether fine-tuning shows parts of the images."""
     return isinstance(augmentation, str) and augmentation == "flip_crop"
 
 

@@ -12,8 +12,9 @@ from .._extraction.engines import training_precision
 from .._model.head import Head, HeadSettings, Standardization, variance_floor
 from .._model.network import STEM
 from .._validation.labels import check_class_weight
-from .augmentation import are_cropped, stored_views, warn_of_repeated_work
+from .augmentation import stored_views, warn_of_repeated_work
 from .checkpoint import open_checkpoint
+from .crops import first_whole_epoch
 from .divergence import has_diverged
 from .going_on import check_unchanged, extended_history, fixed_parameters, n_epochs
 from .inputs import TrainingInputs
@@ -111,6 +112,9 @@ class Fit:
         maps_by_epoch = self._inputs.maps_by_epoch(
             self._frozen, first_unfrozen, training.images, schedule
         )
+        cropped = self._inputs.cropped_network(self._frozen, first_unfrozen)
+        if cropped is not None and self._best is not None:
+            self._best.patient_until = first_whole_epoch(schedule)
         phase = self._phase(
             "fine_tuning",
             schedule,
@@ -128,7 +132,7 @@ class Fit:
             maps_by_epoch,
             phase,
             self._extractor.precision,
-            crops=are_cropped(self._parameters.augmentation),
+            cropped=cropped,
         )
         self._history = extended_history(self._history, history)
         tuned = [*self._frozen.weights, *self._head.weights]

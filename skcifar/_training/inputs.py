@@ -16,13 +16,13 @@ import numpy as np
 from .._images.image_files import ImageFiles, decode_into
 from .._model.network import STEM
 from .augmentation import (
-    are_cropped,
     images_by_epoch,
+    is_cropped,
     is_drawn_anew,
     same_every_epoch,
     stored_views,
 )
-from .crops import crops_by_epoch
+from .crops import CROP_SHARE, crops_by_epoch
 
 
 class TrainingInputs:
@@ -81,17 +81,26 @@ class TrainingInputs:
         self._progress.phase("features", len(images))
         return self._extractor.extract(frozen, images, progress=self._progress.advance)
 
+    def cropped_network(self, frozen, first_unfrozen):
+        """Return `frozen` for the crops that `maps_by_epoch` has; None if it has none."""
+        if not is_cropped(self._augmentation):
+            return None
+        cropped = frozen.cropped(CROP_SHARE)
+        cuts = cropped.map_shape(first_unfrozen) != frozen.map_shape(first_unfrozen)
+        return cropped if cuts else None  # a map of few pixels stays whole
+
     def maps_by_epoch(self, frozen, first_unfrozen, images, schedule):
         """Return a function from an epoch of `schedule` to what enters the unit `first_unfrozen`.
 
         Views are those that `features` kept, which was told the unit; they are handed over once.
         Of shape (n * n_views, height, width, channels), or images that are changed as they are
-        read if that unit is the first.
+        read if that unit is the first. Some epochs may have crops of these.
         """
         inputs_by_epoch = self._whole_maps_by_epoch(frozen, first_unfrozen, images)
-        if not are_cropped(self._augmentation):
+        cropped = self.cropped_network(frozen, first_unfrozen)
+        if cropped is None:
             return inputs_by_epoch
-        shapes = (network.map_shape(first_unfrozen) for network in (frozen, frozen.cropped))
+        shapes = (network.map_shape(first_unfrozen) for network in (frozen, cropped))
         return crops_by_epoch(inputs_by_epoch, len(images) * schedule.n_views, *shapes, schedule)
 
     def _whole_maps_by_epoch(self, frozen, first_unfrozen, images):
