@@ -110,7 +110,9 @@ class MobileNetV2Classifier(BaseImageClassifier):
         How many of the 17 inverted residual blocks are unfrozen, counted from the top, together
         with the last convolution where the head sees it. ``"all"`` is the whole network.
     fine_tune_learning_rate : float, default=5e-4
-        Peak step size of that phase, with a warm-up (that of RAdam) and a cosine decay to zero.
+        Step size of that phase, with a warm-up (that of RAdam). The last sixth of its epochs, at
+        least one, goes on from the average of the weights at the ends of those before, and decays
+        from a third of this to zero.
     early_stopping : bool, default=False
         Whether to hold out a stratified, shuffled part of the training images, to stop when the
         loss on it has not improved for `n_iter_no_change` epochs, and to restore the weights of

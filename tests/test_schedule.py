@@ -83,6 +83,24 @@ def test_rectified_rates_are_held_back_and_never_over_the_peak():
     assert rectified.argmax() > 50
 
 
+def test_averaged_weights_walk_at_the_peak_and_finish_below_it():
+    schedule = make_schedule(n_epochs=12, batch_size=1, first_epoch=3, averaged=True)
+    assert (schedule.first_averaged, schedule.finish, schedule.end) == (6, 13, 15)
+    walk = [schedule.plan(epoch, np.ones(5)).learning_rates for epoch in range(3, 13)]
+    np.testing.assert_allclose(walk, 0.1, rtol=1e-6)
+    finish = [schedule.plan(epoch, np.ones(5)).learning_rates for epoch in range(13, 15)]
+    expected = 0.1 / 3 * (1 + np.cos(np.pi * np.arange(10) / 10)) / 2
+    np.testing.assert_allclose(np.concatenate(finish), expected, rtol=1e-5)
+
+
+def test_an_epoch_alone_has_nothing_to_average():
+    averaged, plain = (
+        make_schedule(n_epochs=1, averaged=averaged).plan(0, np.ones(8)).learning_rates
+        for averaged in (True, False)
+    )
+    np.testing.assert_array_equal(averaged, plain)
+
+
 @pytest.mark.parametrize(
     ("n_images", "expected"),
     [(1, 4), (124, 4), (125, 8), (249, 8), (250, 16), (500, 32), (1_999, 32), (2_000, 64)],

@@ -43,6 +43,48 @@ class BestWeights(keras.callbacks.Callback):
         self.model.stop_training |= self.waited >= self.patience
 
 
+class AverageWeights(keras.callbacks.Callback):
+    """Puts the average of weights at the ends of epochs in their place, where a schedule finishes.
+
+    At a constant step size weights walk around a minimum that their average is closer to.
+
+    Parameters
+    ----------
+    schedule : Schedule
+
+    References
+    ----------
+    Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018.
+    """
+
+    def __init__(self, schedule):
+        super().__init__()
+        self._first, self._finish = schedule.first_averaged, schedule.finish
+        self._n_averaged, self._means = 0, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self._finish:
+            self._put_in_place()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not self._first <= epoch < self._finish:
+            return
+        weights = [variable.numpy() for variable in self.model.trainable_variables]
+        self._means = self._means or weights
+        self._n_averaged += 1
+        for mean, weight in zip(self._means, weights, strict=True):
+            mean += (weight - mean) / self._n_averaged
+
+    def on_train_end(self, logs=None):
+        self._put_in_place()  # where training was stopped before
+
+    def _put_in_place(self):
+        if self._means:
+            for variable, mean in zip(self.model.trainable_variables, self._means, strict=True):
+                variable.assign(mean)
+        self._n_averaged, self._means = 0, []
+
+
 class EpochProgress(keras.callbacks.Callback):
     """Tells a `Progress` of each epoch.
 

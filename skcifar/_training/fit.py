@@ -14,7 +14,6 @@ from .._model.network import STEM
 from .._validation.labels import check_class_weight
 from .augmentation import stored_views, warn_of_repeated_work
 from .checkpoint import open_checkpoint
-from .crops import first_whole_epoch
 from .divergence import has_diverged
 from .going_on import check_unchanged, extended_history, fixed_parameters, n_epochs
 from .inputs import TrainingInputs
@@ -108,13 +107,14 @@ class Fit:
 
         callbacks.keep_logs(self._callbacks)
         self._fine_tune_start = n_epochs(self._history)
-        training, schedule = self._training, self._fine_tuning_schedule(first_unfrozen)
+        training = self._training
+        cropped = self._inputs.cropped_network(self._frozen, first_unfrozen)
+        schedule = self._fine_tuning_schedule(first_unfrozen)
         maps_by_epoch = self._inputs.maps_by_epoch(
             self._frozen, first_unfrozen, training.images, schedule
         )
-        cropped = self._inputs.cropped_network(self._frozen, first_unfrozen)
         if cropped is not None and self._best is not None:
-            self._best.patient_until = first_whole_epoch(schedule)
+            self._best.patient_until = schedule.finish
         phase = self._phase(
             "fine_tuning",
             schedule,
@@ -197,14 +197,12 @@ class Fit:
         )
 
     def _fine_tuning_schedule(self, first_unfrozen):
-        # Images of the whole network are changed as they are read: there are no views of them.
-        options = {"n_views": 1} if first_unfrozen == STEM else {}
-        return self._schedule(
-            self._parameters.fine_tune_learning_rate,
-            self._parameters.fine_tune_epochs,
-            rectified=True,
-            **options,
-        )
+        options = {"rectified": True, "averaged": True}
+        if first_unfrozen == STEM:  # images are changed as they are read, and have no views
+            options["n_views"] = 1
+        parameters = self._parameters
+        rate, n_epochs = parameters.fine_tune_learning_rate, parameters.fine_tune_epochs
+        return self._schedule(rate, n_epochs, **options)
 
     @property
     def _first_unfrozen(self):
@@ -274,11 +272,12 @@ class Fit:
         `held_out` turns validation images into inputs, `fitted` the model in training into what
         `_fitted_so_far` returns.
         """
-        from .._keras.callbacks import EpochTasks, keep_logs
+        from .._keras.callbacks import AverageWeights, EpochTasks, keep_logs
         from .._keras.planned_model import Phase
 
         validation, checkpoint = self._validation, self._checkpoint
         tasks = EpochTasks(self._task, fitted)
+        averages = [AverageWeights(schedule)] if schedule.averaged else []
         if checkpoint and checkpoint.exists:
             keep_logs(self._callbacks)
         return Phase(
@@ -288,8 +287,9 @@ class Fit:
             validation=validation
             and (held_out(validation.images), validation.labels, validation.weights),
             best=self._best,
-            callbacks=(progress_callback, tasks, *self._callbacks, tasks.stop),
-            checkpoint=checkpoint and checkpoint.phase(name, self._best, self._callbacks),
+            callbacks=(progress_callback, *averages, tasks, *self._callbacks, tasks.stop),
+            checkpoint=checkpoint
+            and checkpoint.phase(name, self._best, [*averages, *self._callbacks]),
         )
 
     def _fitted_so_far(self, model, first_unfrozen=None):

@@ -50,6 +50,11 @@ def choose_batch_size(batch_size, n_images):
     return next(size for size, least in _BATCH_SIZES.items() if n_images >= least)
 
 
+# Of the epochs of a phase, at least one: the last ones. And of those before them, how many are too
+# early for an average of weights; and the share of the peak rate that goes on from there.
+_SHARE_OF_FINISH, _SHARE_BEFORE_AVERAGE, _PEAK_OF_FINISH = 1 / 6, 0.3, 1 / 3
+
+
 @dataclass(frozen=True)
 class Epoch:
     """One pass over the training rows, in batches of one shape.
@@ -89,6 +94,9 @@ class Schedule:
         Cosine decay from the peak to zero over `n_epochs`; else the rate stays.
     rectified : bool, default=False
         Whether the first steps are held back, by `rectification`.
+    averaged : bool, default=False
+        Whether the rate stays at its peak up to `finish`, where training goes on from the average
+        of the weights at the ends of epochs, and the rate decays from a third of its peak to zero.
     n_views : int, default=1
         Augmented views of each image; every epoch draws one for each.
     """
@@ -100,12 +108,23 @@ class Schedule:
     n_epochs: int
     decay: bool = True
     rectified: bool = False
+    averaged: bool = False
     n_views: int = 1
 
     @property
     def end(self):
         """Number of the first epoch that is not planned."""
         return self.first_epoch + self.n_epochs
+
+    @property
+    def finish(self):
+        """Number of the first of the last epochs: a sixth of all, at least one."""
+        return self.end - max(1, round(_SHARE_OF_FINISH * self.n_epochs))
+
+    @property
+    def first_averaged(self):
+        """Number of the first epoch at whose end weights count for the average."""
+        return self.first_epoch + int(_SHARE_BEFORE_AVERAGE * (self.finish - self.first_epoch))
 
     def n_batches(self, n_rows):
         """Return how many batches an epoch over `n_rows` rows has."""
@@ -139,8 +158,14 @@ class Schedule:
         if not self.decay:
             return np.full(n_batches, self.learning_rate, np.float32)
         steps = (epoch - self.first_epoch) * n_batches + np.arange(n_batches)
-        progress = np.minimum(steps / (self.n_epochs * n_batches), 1)
-        rates = self.learning_rate * (1 + np.cos(np.pi * progress)) / 2
+        peak, first_decayed = self.learning_rate, self.first_epoch
+        if self.averaged and self.finish > self.first_epoch:
+            first_decayed = self.finish
+            if epoch >= self.finish:
+                peak *= _PEAK_OF_FINISH
+        progress = steps / n_batches - (first_decayed - self.first_epoch)
+        progress = np.clip(progress / (self.end - first_decayed), 0, 1)
+        rates = peak * (1 + np.cos(np.pi * progress)) / 2
         if self.rectified:
             rates *= rectification(steps + 1)
         return rates.astype(np.float32)
