@@ -7,12 +7,12 @@ predicts five times as slowly. Where left and right have a meaning, as in text, 
 ``{**recipes.FAST, "augmentation": None, "test_time_augmentation": False}``.
 
 Trained on CIFAR-10's 50,000 images with ``precision="bfloat16"``, on two cores of an Intel Xeon
-with AMX (`BALANCED`: of an AMD EPYC), they reach this accuracy on 5,000 test images, as
+with AMX (`FAST` and `BALANCED`: of an AMD EPYC), they reach this accuracy on 5,000 test images, as
 ``benchmarks/fine_tuning.py --full --refit --precision bfloat16`` prints (minutes of a slow hour;
 the Xeon can be a third quicker):
 
-* ``FAST``: 5.3 minutes, 0.943;
-* ``BALANCED``: 11.6 minutes, 0.959;
+* ``FAST``: 4.8 minutes, 0.940;
+* ``BALANCED``: 11.4 minutes, 0.958;
 * ``ACCURATE``: 58.7 minutes, 0.965.
 
 `FAST` leaves `input_size` at "auto": of images above 176 px it sees more than `BALANCED`, up to
@@ -20,6 +20,7 @@ the Xeon can be a third quicker):
 than the defaults, or as good.
 """
 
+# All before fine-tuning averaged its weights.
 # BALANCED: parts of the images, and a larger input for the time that they save. Trained on 20,000
 # images for 12 epochs at 3e-4, accuracy and log loss of 15,000 others, mirrored too: at 96 px,
 # shifted views, 0.940 and 0.261; at 120 px 0.947 and 0.240; with parts in place of shifted views

@@ -50,8 +50,12 @@ def choose_batch_size(batch_size, n_images):
     return next(size for size, least in _BATCH_SIZES.items() if n_images >= least)
 
 
-# Of the epochs of a phase, at least one: the last ones. And of those before them, how many are too
-# early for an average of weights; and the share of the peak rate that goes on from there.
+# The last epochs of fine-tuning, of all of them; of those before, how many are too early for an
+# average of weights; and the share of the peak rate that goes on from there. 20,000 training images
+# of CIFAR-10, the top 11 blocks at 120 px, bfloat16; accuracy (mirrored too) and log loss of 15,000
+# others, with a cosine decay over all epochs and with this: 12 epochs at 3e-4 on shifted views
+# 0.947, 0.252 and 0.949, 0.243, on crops (means of two) 0.945, 0.253 and 0.948, 0.245; 4 epochs at
+# 5e-4 on crops 0.937, 0.284 and 0.939, 0.276. Not better: 6e-4, 24 epochs, the mean of two walks.
 _SHARE_OF_FINISH, _SHARE_BEFORE_AVERAGE, _PEAK_OF_FINISH = 1 / 6, 0.3, 1 / 3
 
 
