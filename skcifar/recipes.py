@@ -13,7 +13,7 @@ the Xeon can be a third quicker):
 
 * ``FAST``: 4.8 minutes, 0.940;
 * ``BALANCED``: 11.4 minutes, 0.958;
-* ``ACCURATE``: 58.7 minutes, 0.965.
+* ``ACCURATE``: 58.7 minutes, 0.965 (before fine-tuning averaged its weights).
 
 `FAST` leaves `input_size` at "auto": of images above 176 px it sees more than `BALANCED`, up to
 224 px in arrays, and takes longer. On few images, from five a class on, these recipes are better
